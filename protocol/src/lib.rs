@@ -21,6 +21,7 @@
 mod connect;
 pub mod encode;
 mod error;
+mod headers;
 mod info;
 mod json;
 pub mod number;
@@ -30,6 +31,9 @@ pub mod subject;
 
 pub use connect::{Connect, ConnectError};
 pub use error::{ErrText, ParseError};
+pub use headers::{HeaderBlock, HeaderError, HeaderMap};
 pub use info::Info;
 pub use op::{ClientOp, Publish, Subscribe};
-pub use parse::{ClientParser, Limits, Step};
+pub use parse::{
+    ClientParser, Delivery, Limits, ServerLimits, ServerOp, ServerParser, ServerStep, Step,
+};

@@ -5,8 +5,10 @@
 
 mod args;
 mod client;
+mod server;
 
 pub use client::ClientParser;
+pub use server::{Delivery, ServerLimits, ServerOp, ServerParser, ServerStep};
 
 use crate::op::ClientOp;
 
