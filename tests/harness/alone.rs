@@ -1,0 +1,57 @@
+//! Alone: tests that count what the whole process holds.
+//!
+//! In: a test's name and body. Out: the body run in a process of its own, where no other test opens
+//! sockets or takes memory; and the two things such a test counts.
+
+use std::process::Command;
+
+/// Runs `body` in a fresh process; `name` is the full name of the calling test.
+///
+/// # Panics
+/// When the body does, with all it has printed.
+pub fn alone(name: &str, body: impl FnOnce()) {
+    if std::env::var(ALONE).is_ok_and(|value| value == name) {
+        return body();
+    }
+    let program = std::env::current_exe().expect("a test knows its own program");
+    let run = Command::new(program)
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .env(ALONE, name)
+        .output()
+        .expect("a test can start itself");
+    let printed = String::from_utf8_lossy(&run.stdout);
+    assert!(
+        printed.contains("1 passed") || !run.status.success(),
+        "no test is called {name}"
+    );
+    let complaint = String::from_utf8_lossy(&run.stderr);
+    assert!(
+        run.status.success(),
+        "{name}, alone:\n{printed}\n{complaint}"
+    );
+}
+
+/// How many descriptors this process holds.
+pub fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd")
+        .expect("/proc is there")
+        .count()
+}
+
+/// How much memory this process has in use, in bytes.
+pub fn resident_bytes() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").expect("/proc is there");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .expect("VmRSS is there");
+    let kilobytes = line
+        .trim()
+        .trim_end_matches(" kB")
+        .parse::<usize>()
+        .expect("a number");
+    kilobytes * 1024
+}
+
+/// Set to a test's name in the process that runs its body.
+const ALONE: &str = "DUNLIN_TEST_ALONE";

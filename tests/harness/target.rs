@@ -1,0 +1,89 @@
+//! Target: who is on trial.
+//!
+//! In: options. Out: a running server and its address; dropping it ends it. Ours runs inside the
+//! test, nats-server as a process of its own.
+
+use std::net::SocketAddr;
+
+use crate::options::Options;
+use crate::ours::Ours;
+use crate::reference::Reference;
+
+/// A kind of server that a test can be run against.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Target {
+    /// The server of this workspace, embedded.
+    Ours,
+    /// The real nats-server, named by `DUNLIN_NATS_SERVER`.
+    Reference,
+}
+
+/// A server that listens until it is dropped.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    server: Server,
+}
+
+#[derive(Debug)]
+enum Server {
+    Ours(Ours),
+    Reference(Reference),
+}
+
+impl Target {
+    /// Whether this target can be started here.
+    ///
+    /// # Panics
+    /// In CI without a nats-server: there nothing is skipped.
+    pub fn is_here(self) -> bool {
+        if self == Self::Ours || std::env::var_os(BINARY).is_some() {
+            return true;
+        }
+        let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+        assert!(!is_ci, "{BINARY} must name a nats-server binary in CI");
+        false
+    }
+
+    /// Starts a server on a free port of the loopback interface.
+    pub async fn start(self, options: &Options) -> Result<Running, String> {
+        let (address, server) = match self {
+            Self::Ours => {
+                let ours = Ours::start(options).await?;
+                (ours.address(), Server::Ours(ours))
+            }
+            Self::Reference => {
+                let binary = std::env::var_os(BINARY).ok_or(format!("{BINARY} is not set"))?;
+                let reference = Reference::start(&binary, options)?;
+                (reference.address(), Server::Reference(reference))
+            }
+        };
+        Ok(Running { address, server })
+    }
+
+    /// As a report names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "dunlin",
+            Self::Reference => "nats-server",
+        }
+    }
+}
+
+impl Running {
+    /// Asks the server to stop in good order, and waits until it has.
+    pub async fn stop(self) {
+        match self.server {
+            Server::Ours(ours) => ours.stop().await,
+            Server::Reference(reference) => reference.stop(),
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// The environment variable that holds the path of a nats-server binary.
+const BINARY: &str = "DUNLIN_NATS_SERVER";

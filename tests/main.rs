@@ -1,0 +1,3 @@
+//! Every wire test, in one binary.
+
+mod wire;
