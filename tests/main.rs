@@ -1,3 +1,4 @@
 //! Every wire test, in one binary.
 
+mod contract;
 mod wire;
