@@ -1,0 +1,116 @@
+//! What a publisher's last subjects matched.
+//!
+//! A publisher that repeats a subject takes no lock and walks nothing: it compares the generation
+//! and the subject. The cache belongs to one connection. It starts with one place and doubles
+//! while subjects push each other out, up to a bound; where hardly anything repeats it steps aside,
+//! because the index answers faster than a cache can be kept.
+
+use std::hash::BuildHasher;
+use std::sync::atomic::Ordering;
+
+use foldhash::fast::RandomState;
+use smallvec::SmallVec;
+
+use super::Bus;
+use super::list::Matched;
+
+/// The most subjects remembered; some 30 KiB. A guess.
+const PLACES_MAX: usize = 256;
+/// After so many lookups it is judged whether remembering pays.
+const TRIAL: u32 = 1024;
+/// Fewer hits than this in a trial, and the next trials are skipped.
+const HITS_MIN: u32 = TRIAL / 8;
+/// How many lookups go straight to the index after a failed trial.
+const REST: u32 = 16 * TRIAL;
+
+pub(crate) struct Cache {
+    places: Vec<Place>, // A power of two of them.
+    hasher: RandomState,
+    random: fastrand::Rng,
+    lookups: u32,
+    hits: u32,
+    resting: u32, // Lookups left before the next trial.
+}
+
+#[derive(Default)]
+struct Place {
+    generation: u64, // 0 before the first use; a bus starts counting behind it.
+    subject: SmallVec<[u8; 32]>,
+    matched: Matched,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self {
+            places: vec![Place::default()],
+            hasher: RandomState::default(),
+            random: fastrand::Rng::new(),
+            lookups: 0,
+            hits: 0,
+            resting: 0,
+        }
+    }
+}
+
+impl Cache {
+    /// What covers `subject` on `bus` now, and a source of chance for who draws lots.
+    pub(super) fn lookup(&mut self, subject: &[u8], bus: &Bus) -> (&Matched, &mut fastrand::Rng) {
+        // Pairs with the stores in `Bus`: whoever sees a generation sees the index of it.
+        let generation = bus.generation.load(Ordering::Acquire) + 1;
+        self.judge();
+        let at = match self.places.len() {
+            1 => 0,
+            count => self.hasher.hash_one(subject) as usize & (count - 1),
+        };
+        let place = &self.places[at];
+        if place.generation == generation && *place.subject == *subject {
+            self.hits += 1;
+        } else {
+            self.fill(at, subject, generation, bus);
+        }
+        let at = at.min(self.places.len() - 1);
+        (&self.places[at].matched, &mut self.random)
+    }
+
+    fn fill(&mut self, at: usize, subject: &[u8], generation: u64, bus: &Bus) {
+        let place = &mut self.places[at];
+        let pushes_out = place.generation == generation && self.resting == 0;
+        place.generation = generation;
+        place.subject.clear();
+        place.subject.extend_from_slice(subject);
+        place.matched = bus.matched(subject);
+        if pushes_out && self.places.len() < PLACES_MAX {
+            self.grow(at);
+        }
+    }
+
+    /// Doubles the places; what was remembered is forgotten but for the place just filled.
+    #[cold]
+    fn grow(&mut self, filled: usize) {
+        let count = self.places.len() * 2;
+        let kept = std::mem::take(&mut self.places[filled]);
+        self.places.clear();
+        self.places.resize_with(count, Place::default);
+        self.places[filled] = kept;
+    }
+
+    fn judge(&mut self) {
+        if self.resting > 0 {
+            self.resting -= 1;
+            return;
+        }
+        self.lookups += 1;
+        if self.lookups == TRIAL {
+            if self.hits < HITS_MIN {
+                self.rest();
+            }
+            (self.lookups, self.hits) = (0, 0);
+        }
+    }
+
+    #[cold]
+    fn rest(&mut self) {
+        self.resting = REST;
+        self.places = vec![Place::default()];
+    }
+}

@@ -1,0 +1,111 @@
+//! Every filter of a bus, findable by the subjects it covers.
+//!
+//! ```text
+//! literal filters ─▶ one hash table over whole subjects: one probe answers
+//! filters with wildcards ─▶ a trie (wild.rs): one probe or three per token
+//! ```
+//!
+//! Nine filters in ten are literal, and a literal one needs no walk. Measured 2026-11 at a million
+//! filters: a third of the memory and of the time of a trie for all. A lookup without any cache
+//! costs under 100 ns at 10,000 filters, so a change of the index need not spare a cache.
+//! Peers choose the keys, so the hash is keyed anew for every index.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use dunlin_protocol::subject;
+use foldhash::quality::RandomState;
+use hashbrown::HashTable;
+
+use super::Subscription;
+use super::list::{List, Matched};
+use super::wild::Wild;
+
+#[derive(Default)]
+pub(super) struct Index {
+    literals: HashTable<List>,
+    wild: Wild,
+    hasher: RandomState,
+    len: usize, // Subscriptions, not filters.
+}
+
+impl Index {
+    pub(super) fn insert(&mut self, subscription: &Arc<Subscription>) {
+        self.len += 1;
+        let filter = subscription.filter();
+        if subject::has_wildcard(filter) {
+            return self.wild.insert(subscription);
+        }
+        let hash = self.hasher.hash_one(filter);
+        match self.literals.find_mut(hash, |list| list.filter() == filter) {
+            Some(list) => list.insert(subscription),
+            None => {
+                let list = List::One(Arc::clone(subscription));
+                self.literals
+                    .insert_unique(hash, list, |list| self.hasher.hash_one(list.filter()));
+            }
+        }
+    }
+
+    /// Takes `subscription` out; false if it was not in.
+    pub(super) fn remove(&mut self, subscription: &Arc<Subscription>) -> bool {
+        let filter = subscription.filter();
+        let was_there = if subject::has_wildcard(filter) {
+            self.wild.remove(subscription)
+        } else {
+            self.remove_literal(subscription)
+        };
+        self.len -= usize::from(was_there);
+        was_there
+    }
+
+    fn remove_literal(&mut self, subscription: &Arc<Subscription>) -> bool {
+        let filter = subscription.filter();
+        let hash = self.hasher.hash_one(filter);
+        let Ok(mut entry) = self
+            .literals
+            .find_entry(hash, |list| list.filter() == filter)
+        else {
+            return false;
+        };
+        let (was_there, is_empty) = entry.get_mut().remove(subscription);
+        if is_empty {
+            entry.remove();
+            shrink(&mut self.literals, |list| {
+                self.hasher.hash_one(list.filter())
+            });
+        }
+        was_there
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether hardly any memory is held.
+    #[cfg(test)]
+    pub(super) fn is_small(&self) -> bool {
+        self.literals.capacity() <= 64 && self.wild.capacity() <= 64
+    }
+
+    /// The lists of all filters that cover `subject`; nothing for one with an empty token.
+    pub(super) fn matched(&self, subject: &[u8]) -> Matched {
+        let mut matched = Matched::default();
+        if !subject::is_deliverable(subject) {
+            return matched;
+        }
+        let hash = self.hasher.hash_one(subject);
+        if let Some(list) = self.literals.find(hash, |list| list.filter() == subject) {
+            matched.push(list);
+        }
+        self.wild.matched(subject, &mut matched);
+        matched
+    }
+}
+
+/// Gives memory back once a table is all but empty; as seldom as it grew.
+pub(super) fn shrink<T>(table: &mut HashTable<T>, hasher: impl Fn(&T) -> u64) {
+    if table.capacity() > 64 && table.len() < table.capacity() / 8 {
+        table.shrink_to(table.len() * 2, hasher);
+    }
+}

@@ -1,0 +1,152 @@
+//! Subjects to sinks: pure routing.
+//!
+//! In: subscriptions, and messages. Out: one call per delivery. The bus knows no wire text, no
+//! permission and no connection; whoever wants messages hands it a [`Sink`].
+//!
+//! Reading and changing meet in one place, the index under its lock. A publisher takes the
+//! finished lists out, lets go of the lock, then delivers; and it remembers them until the
+//! generation moves, so that a repeated subject takes no lock at all.
+
+mod cache;
+mod index;
+mod list;
+mod message;
+mod subscription;
+mod wild;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::RwLock;
+use smallvec::SmallVec;
+
+pub(crate) use cache::Cache;
+pub(crate) use message::Message;
+pub(crate) use subscription::{Delivery, Sink, Subscription};
+
+use crate::link::Wakes;
+use index::Index;
+use list::Matched;
+
+/// How many subscriptions of one that leaves are taken out under one lock. A guess: some 50 µs.
+const BATCH: usize = 256;
+
+/// One space of subjects.
+#[derive(Default)]
+pub(crate) struct Bus {
+    index: RwLock<Index>,
+    /// Moves with every change of the index, inside its lock: pairs with the load in `Cache`.
+    generation: AtomicU64,
+}
+
+impl Bus {
+    /// Makes `subscription` receive what is published from now on.
+    pub(crate) fn subscribe(&self, subscription: &Arc<Subscription>) {
+        let mut index = self.index.write();
+        index.insert(subscription);
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// Forgets `subscription`; one that is not there is no mistake.
+    pub(crate) fn unsubscribe(&self, subscription: &Arc<Subscription>) {
+        let mut index = self.index.write();
+        if index.remove(subscription) {
+            self.generation.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// Forgets all of `subscriptions`, and lets publishers through in between.
+    pub(crate) fn unsubscribe_all(&self, subscriptions: impl Iterator<Item = Arc<Subscription>>) {
+        let mut subscriptions = subscriptions.peekable();
+        while subscriptions.peek().is_some() {
+            let mut index = self.index.write();
+            for subscription in subscriptions.by_ref().take(BATCH) {
+                index.remove(&subscription);
+            }
+            self.generation.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// A plain subscription of `sink` that covers `subject`.
+    pub(crate) fn find_plain(&self, subject: &[u8], sink: &dyn Sink) -> Option<Arc<Subscription>> {
+        let matched = self.matched(subject);
+        let mut plain = (&matched).into_iter().flat_map(|list| list.plain());
+        plain
+            .find(|subscription| subscription.is_for(sink) && !subscription.is_closed())
+            .cloned()
+    }
+
+    /// How many subscriptions there are.
+    pub(crate) fn subscription_count(&self) -> usize {
+        self.index.read().len()
+    }
+
+    /// Delivers `message` to every plain subscription that covers its subject, and to one member
+    /// of each queue group; tells how many took it.
+    pub(crate) fn publish(
+        &self,
+        message: &Message<'_>,
+        cache: &mut Cache,
+        wakes: &mut Wakes,
+    ) -> usize {
+        let (matched, random) = cache.lookup(message.subject, self);
+        let mut round = Round {
+            message,
+            wakes,
+            taken: 0,
+            finished: SmallVec::new(),
+        };
+        for list in matched {
+            for subscription in list.plain() {
+                round.offer(subscription);
+            }
+        }
+        if matched.has_queues() {
+            matched.for_each_queue(|rows| round.offer_to_one(rows, random.u64(..)));
+        }
+        let (taken, finished) = (round.taken, round.finished);
+        for subscription in &finished {
+            self.unsubscribe(subscription);
+        }
+        taken
+    }
+
+    fn matched(&self, subject: &[u8]) -> Matched {
+        self.index.read().matched(subject)
+    }
+}
+
+/// One message on its way.
+struct Round<'a, 'm> {
+    message: &'a Message<'m>,
+    wakes: &'a mut Wakes,
+    taken: usize,
+    /// Subscriptions that had their last message; they leave the index when no list is in use.
+    finished: SmallVec<[Arc<Subscription>; 2]>,
+}
+
+impl Round<'_, '_> {
+    fn offer(&mut self, subscription: &Arc<Subscription>) -> bool {
+        match subscription.deliver(self.message, self.wakes) {
+            Delivery::Skipped => return false,
+            Delivery::Taken => {}
+            Delivery::TakenLast => self.finished.push(Arc::clone(subscription)),
+        }
+        self.taken += 1;
+        true
+    }
+
+    /// Offers the message to the members in turn, from a random one on, until one takes it.
+    fn offer_to_one(&mut self, rows: &[&[Arc<Subscription>]], random: u64) {
+        let count: usize = rows.iter().map(|row| row.len()).sum();
+        let start = (random % count.max(1) as u64) as usize;
+        let members = || rows.iter().flat_map(|row| row.iter());
+        let _ = members()
+            .skip(start)
+            .chain(members().take(start))
+            .any(|member| self.offer(member));
+    }
+}
+
+#[cfg(test)]
+mod tests;

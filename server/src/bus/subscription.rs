@@ -1,0 +1,134 @@
+//! One subscription: whom to call, and for what.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use super::Message;
+use crate::link::Wakes;
+
+/// Whoever receives messages.
+pub(crate) trait Sink: Send + Sync {
+    /// Takes `message` for `subscription`, or declines it. Never waits.
+    fn deliver(
+        &self,
+        subscription: &Arc<Subscription>,
+        message: &Message<'_>,
+        wakes: &mut Wakes,
+    ) -> Delivery;
+
+    /// Calls [`Subscription::limit`] under the lock that `deliver` takes.
+    fn limit(&self, subscription: &Subscription, max: u64) -> bool;
+}
+
+/// What a sink did with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    Taken,
+    /// Taken, and the subscription wants no more.
+    TakenLast,
+    Skipped,
+}
+
+/// One subscription, shared by its connection and the index.
+///
+/// There may be a million of them: some 70 bytes here, the texts in one allocation, one pointer in
+/// the index and one in the connection. The counters are written under the sink's lock only, so
+/// plain loads and stores (relaxed) are enough.
+pub(crate) struct Subscription {
+    sink: Arc<dyn Sink>,
+    /// Filter, queue group and sid, one behind the other.
+    texts: Box<[u8]>,
+    filter_len: u32,
+    queue_len: u32, // 0: no queue group, whose names are never empty.
+    delivered: AtomicU64,
+    /// How many deliveries end it, counted from its start; 0: as many as come.
+    max: AtomicU64,
+    is_closed: AtomicBool,
+    /// Its place in the list of the index that holds it; guarded by the index's lock.
+    place: AtomicU32,
+}
+
+impl Subscription {
+    pub(crate) fn new(
+        sink: Arc<dyn Sink>,
+        filter: &[u8],
+        queue: Option<&[u8]>,
+        sid: &[u8],
+    ) -> Arc<Self> {
+        let queue = queue.unwrap_or_default();
+        Arc::new(Self {
+            sink,
+            texts: [filter, queue, sid].concat().into_boxed_slice(),
+            filter_len: filter.len() as u32,
+            queue_len: queue.len() as u32,
+            delivered: AtomicU64::new(0),
+            max: AtomicU64::new(0),
+            is_closed: AtomicBool::new(false),
+            place: AtomicU32::new(0),
+        })
+    }
+
+    /// Takes `message` for this subscription's sink.
+    pub(crate) fn deliver(self: &Arc<Self>, message: &Message<'_>, wakes: &mut Wakes) -> Delivery {
+        self.sink.deliver(self, message, wakes)
+    }
+
+    /// Whether `sink` is the one that receives.
+    pub(crate) fn is_for(&self, sink: &dyn Sink) -> bool {
+        std::ptr::addr_eq(&raw const *self.sink, &raw const *sink)
+    }
+
+    pub(crate) fn filter(&self) -> &[u8] {
+        &self.texts[..self.filter_len as usize]
+    }
+
+    pub(crate) fn queue(&self) -> Option<&[u8]> {
+        let start = self.filter_len as usize;
+        let queue = &self.texts[start..start + self.queue_len as usize];
+        (!queue.is_empty()).then_some(queue)
+    }
+
+    pub(crate) fn sid(&self) -> &[u8] {
+        &self.texts[(self.filter_len + self.queue_len) as usize..]
+    }
+
+    /// Whether it takes no more. Exact under the sink's lock, a hint elsewhere.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
+    }
+
+    /// Takes no more from now on. Call under the sink's lock.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Counts a delivery; true if it was the last one wanted. Call under the sink's lock.
+    pub(crate) fn count_delivery(&self) -> bool {
+        let delivered = self.delivered.load(Ordering::Relaxed) + 1;
+        self.delivered.store(delivered, Ordering::Relaxed);
+        let is_last = delivered == self.max.load(Ordering::Relaxed);
+        if is_last {
+            self.close();
+        }
+        is_last
+    }
+
+    /// Ends after `max` deliveries, counted from the start; false if they have been already, and
+    /// it is closed now. Call under the sink's lock.
+    pub(crate) fn limit(&self, max: u64) -> bool {
+        self.max.store(max, Ordering::Relaxed);
+        let goes_on = self.delivered.load(Ordering::Relaxed) < max && !self.is_closed();
+        if !goes_on {
+            self.close();
+        }
+        goes_on
+    }
+
+    pub(super) fn place(&self) -> usize {
+        self.place.load(Ordering::Relaxed) as usize
+    }
+
+    pub(super) fn set_place(&self, place: usize) {
+        self.place.store(place as u32, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,55 @@
+//! A connection that finds the server full: it is told so and shown out.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dunlin_protocol::{ErrText, Info, encode};
+
+use crate::link::{Input, Outbox, Reason, Session, Taken, Verdict, Wakes};
+
+pub(super) struct FullHouse {
+    outbox: Arc<Outbox>,
+    info: Box<Info>,
+    opened: Instant,
+}
+
+impl FullHouse {
+    pub(super) fn new(outbox: Arc<Outbox>, info: Box<Info>, now: Instant) -> Self {
+        Self {
+            outbox,
+            info,
+            opened: now,
+        }
+    }
+}
+
+impl Session for FullHouse {
+    fn on_open(&mut self, _now: Instant, wakes: &mut Wakes) {
+        let mut text = Vec::with_capacity(512);
+        encode::info(&mut text, &self.info);
+        encode::err(&mut text, ErrText::MaximumConnections);
+        wakes.chunks().prepare();
+        // Cannot be refused: the outbox is new, and its bound is far above two lines.
+        let _ = self.outbox.lock().append_line(&text, &self.outbox, wakes);
+        self.outbox.end(Reason::MaximumConnectionsExceeded);
+    }
+
+    fn on_bytes(&mut self, input: Input<'_>, _now: Instant, _wakes: &mut Wakes) -> Taken {
+        let verdict = Verdict::Close(Reason::MaximumConnectionsExceeded);
+        Taken {
+            used: input.bytes.len(),
+            need: 1,
+            verdict,
+        }
+    }
+
+    fn on_tick(&mut self, _now: Instant, _wakes: &mut Wakes) -> Verdict {
+        Verdict::Close(Reason::MaximumConnectionsExceeded)
+    }
+
+    fn deadline(&self) -> Instant {
+        self.opened + Duration::from_secs(5)
+    }
+
+    fn on_close(&mut self, _reason: Reason, _dropped: crate::link::Dropped) {}
+}

@@ -1,0 +1,320 @@
+//! One text connection: operations in, effects on the bus and answers out.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use dunlin_protocol::{
+    ClientOp, ClientParser, ErrText, Info, Limits, ParseError, Publish, Step, Subscribe, encode,
+    subject,
+};
+
+use super::Nats;
+use super::pings::Pings;
+use super::sink::Reader;
+use crate::link::{Dropped, Input, Outbox, Reason, Session, Taken, Verdict, Wakes};
+use crate::peer::{Loss, Message, Peer, Refusal, Tally};
+
+/// How long after its last publish a connection still keeps what makes publishing fast. A guess
+/// between the gaps of a busy program and the patience of somebody who counts memory.
+const REST_AFTER: Duration = Duration::from_secs(1);
+
+pub(super) struct TextSession {
+    pub(super) nats: Arc<Nats>,
+    pub(super) peer: Peer,
+    pub(super) reader: Arc<Reader>,
+    pub(super) limits: Limits,
+    pub(super) mood: Mood,
+    pub(super) pings: Pings,
+    parser: ClientParser,
+    /// INFO as this connection gets it; gone once it has been said for the last time.
+    pub(super) info: Option<Box<Info>>,
+    /// When to see whether the connection still publishes.
+    rest_at: Option<Instant>,
+}
+
+/// What CONNECT chose.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mood {
+    pub(super) is_verbose: bool,
+    pub(super) is_pedantic: bool,
+    /// A publish with a reply that nobody took is answered.
+    pub(super) no_responders: bool,
+    /// The client understands INFO at any time.
+    pub(super) takes_info: bool,
+    pub(super) has_connected: bool,
+}
+
+impl TextSession {
+    pub(super) fn new(
+        nats: Arc<Nats>,
+        outbox: Arc<Outbox>,
+        tally: Arc<Tally>,
+        info: Box<Info>,
+        now: Instant,
+    ) -> Self {
+        let reader = Arc::new(Reader {
+            id: info.client_id,
+            outbox,
+            tally: Arc::clone(&tally),
+            echo: AtomicBool::new(true),
+            headers: AtomicBool::new(false),
+        });
+        let peer = Peer::new(Arc::clone(&nats.host), reader.clone(), tally);
+        let pings = Pings::new(nats.settings.ping_interval, nats.settings.ping_max, now);
+        Self {
+            peer,
+            reader,
+            // Headers wait for a CONNECT that asks for them.
+            limits: Limits {
+                has_headers: false,
+                ..nats.settings.limits
+            },
+            // What holds until CONNECT. Source: protocol.md#connect.
+            mood: Mood {
+                is_verbose: true,
+                is_pedantic: true,
+                no_responders: false,
+                takes_info: false,
+                has_connected: false,
+            },
+            pings,
+            parser: ClientParser::default(),
+            info: Some(info),
+            rest_at: None,
+            nats,
+        }
+    }
+
+    fn obey(
+        &mut self,
+        op: ClientOp<'_>,
+        owner: Option<&Bytes>,
+        now: Instant,
+        wakes: &mut Wakes,
+    ) -> Verdict {
+        match op {
+            ClientOp::Publish(publish) => self.publish(&publish, owner, now, wakes),
+            ClientOp::Subscribe(subscribe) => self.subscribe(&subscribe, wakes),
+            ClientOp::Unsubscribe { sid, max } => {
+                self.pings.note_activity();
+                self.peer.unsubscribe(sid, max);
+                self.say_ok(wakes);
+            }
+            ClientOp::Ping => self.answer_ping(wakes),
+            ClientOp::Pong => self.pings.note_pong(now),
+            ClientOp::Connect(json) => return self.connect(json, now, wakes),
+            ClientOp::Ok => {}
+            ClientOp::Info(json) if Info::from_json(json).is_some() => {}
+            ClientOp::Info(_) => return Verdict::Close(Reason::ProtocolViolation),
+            ClientOp::Err(_) => return Verdict::Close(Reason::ParseError),
+        }
+        Verdict::Continue
+    }
+
+    fn publish(
+        &mut self,
+        publish: &Publish<'_>,
+        owner: Option<&Bytes>,
+        now: Instant,
+        wakes: &mut Wakes,
+    ) {
+        self.pings.note_activity();
+        if self.mood.is_pedantic && !subject::is_valid_literal(publish.subject) {
+            self.reader.say_err(ErrText::InvalidPublishSubject, wakes);
+        }
+        let admitted = match self.peer.admit(publish.subject, publish.reply) {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                let text = match (refusal, publish.reply) {
+                    (Refusal::Reply, Some(reply)) => ErrText::ReplyViolation(reply),
+                    _ => ErrText::PublishViolation(publish.subject),
+                };
+                return self.reader.say_err(text, wakes);
+            }
+        };
+        if self.mood.is_verbose {
+            self.reader.say(encode::OK, wakes);
+        }
+        let rebuilt;
+        let (verbatim, owner) = match publish.verbatim {
+            // An empty header block is passed on as no block at all.
+            Some(verbatim) if publish.header_size.is_none() || publish.header_len > 0 => {
+                (verbatim, owner)
+            }
+            _ => {
+                rebuilt = rebuild(publish);
+                (&rebuilt[..], None)
+            }
+        };
+        let message = Message {
+            subject: publish.subject,
+            reply: publish.reply,
+            headers: publish.headers(),
+            payload: publish.payload(),
+            verbatim,
+            owner,
+            origin: self.reader.id,
+            kept: OnceCell::new(),
+        };
+        let taken = admitted.publish(&message, wakes);
+        if self.rest_at.is_none() {
+            self.rest_at = Some(now + REST_AFTER);
+        }
+        if let (0, true, Some(reply)) = (taken, self.mood.no_responders, publish.reply) {
+            self.report_no_responders(publish.subject, reply, wakes);
+        }
+    }
+
+    /// Tells the publisher that nobody took its message, if it listens for the answer.
+    ///
+    /// ```text
+    /// HMSG <reply> <sid> <n> <n>⏎NATS/1.0 503⏎Nats-Subject: <subject>⏎⏎⏎
+    /// ```
+    fn report_no_responders(&mut self, subject: &[u8], reply: &[u8], wakes: &mut Wakes) {
+        let Some(own) = self.peer.own_plain(reply) else {
+            return;
+        };
+        let headers = [b"NATS/1.0 503\r\nNats-Subject: ", subject, b"\r\n\r\n"].concat();
+        let mut line = Vec::with_capacity(headers.len() + reply.len() + 32);
+        let status = encode::Message {
+            subject: reply,
+            sid: own.sid(),
+            reply: None,
+            headers: &headers,
+            payload: b"",
+        };
+        encode::message(&mut line, &status);
+        self.reader.say(&line, wakes);
+    }
+
+    fn subscribe(&mut self, subscribe: &Subscribe<'_>, wakes: &mut Wakes) {
+        self.pings.note_activity();
+        let Subscribe {
+            subject,
+            queue,
+            sid,
+        } = *subscribe;
+        let text = match self.peer.subscribe(subject, queue, sid) {
+            Ok(()) => return self.say_ok(wakes),
+            Err(Refusal::InvalidFilter) => ErrText::InvalidSubject,
+            Err(Refusal::TooManySubscriptions) => ErrText::MaximumSubscriptions,
+            Err(_) => ErrText::SubscribeViolation { subject, queue },
+        };
+        self.reader.say_err(text, wakes);
+    }
+
+    pub(super) fn say_ok(&self, wakes: &mut Wakes) {
+        if self.mood.is_verbose {
+            self.reader.say(encode::OK, wakes);
+        }
+    }
+}
+
+impl Session for TextSession {
+    fn on_open(&mut self, _now: Instant, wakes: &mut Wakes) {
+        let mut line = Vec::with_capacity(512);
+        if let Some(info) = &self.info {
+            encode::info(&mut line, info);
+        }
+        self.reader.say(&line, wakes);
+    }
+
+    fn on_bytes(&mut self, input: Input<'_>, now: Instant, wakes: &mut Wakes) -> Taken {
+        let mut used = 0;
+        loop {
+            let (step_used, verdict) = match self.parser.next(&input.bytes[used..], &self.limits) {
+                Ok(Step::Op { op, used }) => (used, self.obey(op, input.owner, now, wakes)),
+                Ok(Step::More {
+                    used: skipped,
+                    need,
+                }) => {
+                    return Taken {
+                        used: used + skipped,
+                        need,
+                        verdict: Verdict::Continue,
+                    };
+                }
+                Err(error) => {
+                    if let Some(text) = error.err_text() {
+                        self.reader.say_err(text, wakes);
+                    }
+                    return Taken {
+                        used,
+                        need: 1,
+                        verdict: Verdict::Close(reason(error)),
+                    };
+                }
+            };
+            used += step_used;
+            if verdict != Verdict::Continue || wakes.is_full() {
+                return Taken {
+                    used,
+                    need: 0,
+                    verdict,
+                };
+            }
+        }
+    }
+
+    fn on_tick(&mut self, now: Instant, wakes: &mut Wakes) -> Verdict {
+        if self.rest_at.is_some_and(|at| at <= now) {
+            self.rest_at = self.peer.rest().then(|| now + REST_AFTER);
+        }
+        if self.pings.is_due(now) {
+            return self.tick_pings(now, wakes);
+        }
+        Verdict::Continue
+    }
+
+    fn deadline(&self) -> Instant {
+        self.rest_at
+            .map_or(self.pings.due(), |at| at.min(self.pings.due()))
+    }
+
+    fn on_close(&mut self, reason: Reason, dropped: Dropped) {
+        self.peer.leave();
+        let is_slow_consumer = matches!(
+            reason,
+            Reason::SlowConsumerPendingBytes | Reason::SlowConsumerWriteDeadline
+        );
+        // What a connection that leaves by itself did not read is its own choice.
+        let loss = match is_slow_consumer {
+            true => Loss {
+                is_slow_consumer,
+                messages: dropped.messages,
+                bytes: dropped.bytes,
+            },
+            false => Loss::default(),
+        };
+        self.nats.host.table.leave(self.reader.id, loss);
+    }
+}
+
+/// What stands behind the sid of a delivery, where the publisher's line could not be passed on.
+#[cold]
+fn rebuild(publish: &Publish<'_>) -> Vec<u8> {
+    let mut tail = Vec::with_capacity(publish.body.len() + 64);
+    let header_size = publish.header_size.filter(|_| publish.header_len > 0);
+    for arg in [publish.reply, header_size, Some(publish.size)]
+        .into_iter()
+        .flatten()
+    {
+        tail.push(b' ');
+        tail.extend_from_slice(arg);
+    }
+    tail.extend_from_slice(b"\r\n");
+    tail.extend_from_slice(publish.body);
+    tail.extend_from_slice(b"\r\n");
+    tail
+}
+
+fn reason(error: ParseError) -> Reason {
+    match error {
+        ParseError::UnknownOperation | ParseError::Malformed => Reason::ProtocolViolation,
+        ParseError::ControlLineTooLong => Reason::MaximumControlLineExceeded,
+        ParseError::PayloadTooLarge => Reason::MaximumPayloadExceeded,
+    }
+}

@@ -1,0 +1,142 @@
+//! Where messages for a text connection go: one line and its body into the outbox.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dunlin_protocol::{ErrText, encode};
+
+use crate::link::{Outbox, Reason, Refused, Wakes, Writing};
+use crate::peer::{Delivery, Message, Sink, Subscription, Tally};
+
+/// The receiving side of one text connection.
+pub(super) struct Reader {
+    pub(super) id: u64,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) tally: Arc<Tally>,
+    /// Whether the connection receives what it published itself.
+    pub(super) echo: AtomicBool,
+    /// Whether it takes header blocks.
+    pub(super) headers: AtomicBool,
+}
+
+impl Sink for Reader {
+    fn deliver(
+        &self,
+        subscription: &Arc<Subscription>,
+        message: &Message<'_>,
+        wakes: &mut Wakes,
+    ) -> Delivery {
+        // Both are set by CONNECT only; a message that passes it by is as good as one before it.
+        if message.origin == self.id && !self.echo.load(Ordering::Relaxed) {
+            return Delivery::Skipped;
+        }
+        if !message.headers.is_empty() && !self.headers.load(Ordering::Relaxed) {
+            return self.deliver_stripped(subscription, message, wakes);
+        }
+        let verb: &[u8] = if message.headers.is_empty() {
+            b"MSG "
+        } else {
+            b"HMSG "
+        };
+        let head = [verb, message.subject, b" ", subscription.sid()];
+        let shared = message.shared();
+        wakes.chunks().prepare();
+        let mut outbox = self.outbox.lock();
+        if subscription.is_closed() {
+            return Delivery::Skipped;
+        }
+        let result = match shared {
+            Some(shared) => outbox.append_shared(&head, shared, &self.outbox, wakes),
+            None => {
+                let [verb, subject, blank, sid] = head;
+                let parts = [verb, subject, blank, sid, message.verbatim];
+                outbox.append(&parts, &self.outbox, wakes)
+            }
+        };
+        self.conclude(result, outbox, subscription, message.size())
+    }
+
+    fn limit(&self, subscription: &Subscription, max: u64) -> bool {
+        let _outbox = self.outbox.lock();
+        subscription.limit(max)
+    }
+}
+
+impl Reader {
+    /// The message without its header block, for a reader that never asked for headers.
+    #[cold]
+    fn deliver_stripped(
+        &self,
+        subscription: &Arc<Subscription>,
+        message: &Message<'_>,
+        wakes: &mut Wakes,
+    ) -> Delivery {
+        let mut line = Vec::with_capacity(message.payload.len() + 128);
+        let stripped = encode::Message {
+            subject: message.subject,
+            sid: subscription.sid(),
+            reply: message.reply,
+            headers: b"",
+            payload: message.payload,
+        };
+        encode::message(&mut line, &stripped);
+        wakes.chunks().prepare();
+        let mut outbox = self.outbox.lock();
+        if subscription.is_closed() {
+            return Delivery::Skipped;
+        }
+        let result = outbox.append(&[&line], &self.outbox, wakes);
+        self.conclude(result, outbox, subscription, message.payload.len())
+    }
+
+    fn conclude(
+        &self,
+        result: Result<(), Refused>,
+        outbox: Writing<'_>,
+        subscription: &Subscription,
+        size: usize,
+    ) -> Delivery {
+        match result {
+            Ok(()) => {
+                self.tally.count_out(size);
+                match subscription.count_delivery() {
+                    true => Delivery::TakenLast,
+                    false => Delivery::Taken,
+                }
+            }
+            Err(Refused::Ending) => Delivery::Skipped,
+            Err(Refused::Full) => {
+                cut(outbox);
+                Delivery::Skipped
+            }
+        }
+    }
+
+    /// Sends what is no delivery; too much of it cuts the connection as messages do.
+    pub(super) fn say(&self, text: &[u8], wakes: &mut Wakes) {
+        wakes.chunks().prepare();
+        let mut outbox = self.outbox.lock();
+        if outbox.append_line(text, &self.outbox, wakes) == Err(Refused::Full) {
+            cut(outbox);
+        }
+    }
+
+    /// Sends `-ERR '<text>'`.
+    pub(super) fn say_err(&self, text: ErrText<'_>, wakes: &mut Wakes) {
+        let mut line = Vec::with_capacity(64);
+        encode::err(&mut line, text);
+        self.say(&line, wakes);
+    }
+}
+
+/// Ends the connection between two messages and says why.
+#[cold]
+fn cut(mut outbox: Writing<'_>) {
+    let mut words = Vec::new();
+    encode::err(&mut words, ErrText::SlowConsumer);
+    let owner = outbox.cut(Reason::SlowConsumerPendingBytes, &words);
+    drop(outbox);
+    if let Some(owner) = owner {
+        owner.wake();
+    }
+}

@@ -1,0 +1,28 @@
+//! A pub-sub server that speaks core NATS, to be embedded in a program or a test.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = dunlin_server::Server::builder().port(0).start().await?;
+//! println!("any NATS client may connect to {}", server.url());
+//! server.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Many servers live in one process without knowing of each other: there are no globals, no threads
+//! of their own (they run on the runtime that started them), and no logging but `tracing` events
+//! that the embedder may listen to. Under tokio's paused clock a server follows that clock.
+
+mod bus;
+mod doors;
+mod link;
+mod net;
+mod options;
+mod peer;
+mod server;
+
+pub use net::Pipe;
+pub use options::Builder;
+pub use peer::Statistics;
+pub use server::{Server, StartError};

@@ -1,0 +1,77 @@
+//! What passes between bytes and meaning.
+//!
+//! `net/` owns sockets and time, `doors/` own meaning; they meet here. A [`Session`] takes bytes
+//! and the time and answers with a verdict; an [`Outbox`] takes what a connection is to be sent;
+//! [`Wakes`] lists the outboxes that one round of work touched, so that each is flushed once.
+//! Nothing here awaits, and nothing here knows a wire text.
+
+mod chunk;
+mod outbox;
+mod reason;
+mod wakes;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+pub(crate) use chunk::{Chunks, Pool};
+pub(crate) use outbox::{Dropped, Flushed, Outbox, Refused, Status, Wire, Writing};
+pub(crate) use reason::Reason;
+pub(crate) use wakes::Wakes;
+
+/// One connection as its door sees it: a plain state machine without socket or clock.
+pub(crate) trait Session: Send + 'static {
+    /// The connection is there; the first thing to say, if the server speaks first.
+    fn on_open(&mut self, now: Instant, wakes: &mut Wakes);
+
+    /// Takes as much of `input` as it understands; what it leaves comes again with more behind it.
+    fn on_bytes(&mut self, input: Input<'_>, now: Instant, wakes: &mut Wakes) -> Taken;
+
+    /// The time that [`Session::deadline`] named has come, or came a while ago.
+    fn on_tick(&mut self, now: Instant, wakes: &mut Wakes) -> Verdict;
+
+    /// When `on_tick` is wanted next; asked after every call.
+    fn deadline(&self) -> Instant;
+
+    /// The connection is over; called once, last. `dropped` was queued for it and not sent.
+    fn on_close(&mut self, reason: Reason, dropped: Dropped);
+}
+
+/// What has been received and not yet taken.
+#[derive(Clone, Copy)]
+pub(crate) struct Input<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// Owns `bytes`, where they may be kept without copying.
+    pub(crate) owner: Option<&'a Bytes>,
+}
+
+/// What a session made of its input.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// How many bytes are done with.
+    pub(crate) used: usize,
+    /// How long the rest must be before another look can help; 0 asks for another look at once,
+    /// after what was written has been flushed.
+    pub(crate) need: usize,
+    pub(crate) verdict: Verdict,
+}
+
+/// What becomes of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Continue,
+    /// Send what is queued, then hang up.
+    Close(Reason),
+}
+
+/// What opens a session on a new connection: one for each way in.
+pub(crate) trait Door: Send + Sync + 'static {
+    /// `peer_ip` is the other side's address, if it has one.
+    fn open(
+        &self,
+        outbox: Arc<Outbox>,
+        peer_ip: Option<std::net::IpAddr>,
+        now: Instant,
+    ) -> Box<dyn Session>;
+}

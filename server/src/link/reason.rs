@@ -1,0 +1,62 @@
+//! Why a connection ended, in the words that monitoring and logs use.
+
+use std::fmt;
+
+/// Why a connection ended; the first reason given counts.
+///
+/// The texts are the reference server's, which tools match on. Source: protocol.md#closing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Reason {
+    /// The peer closed its side.
+    ClientClosed,
+    /// More was queued for the peer than it may leave unread.
+    SlowConsumerPendingBytes,
+    /// The peer took nothing for as long as a write may last.
+    SlowConsumerWriteDeadline,
+    /// The socket failed while writing.
+    WriteError,
+    /// The socket failed while reading.
+    ReadError,
+    /// The peer said that it could not read us.
+    ParseError,
+    /// The peer left PINGs unanswered.
+    StaleConnection,
+    /// The peer sent what is no protocol.
+    ProtocolViolation,
+    /// CONNECT named a protocol that we do not speak.
+    BadClientProtocolVersion,
+    /// CONNECT offered what is refused.
+    AuthenticationFailure,
+    /// The server is full.
+    MaximumConnectionsExceeded,
+    /// A declared size was over the limit.
+    MaximumPayloadExceeded,
+    /// A line was over the limit.
+    MaximumControlLineExceeded,
+    /// No-responders was asked for without headers.
+    NoRespondersRequiresHeaders,
+    /// The server stops.
+    ServerShutdown,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ClientClosed => "Client Closed",
+            Self::SlowConsumerPendingBytes => "Slow Consumer (Pending Bytes)",
+            Self::SlowConsumerWriteDeadline => "Slow Consumer (Write Deadline)",
+            Self::WriteError => "Write Error",
+            Self::ReadError => "Read Error",
+            Self::ParseError => "Parse Error",
+            Self::StaleConnection => "Stale Connection",
+            Self::ProtocolViolation => "Protocol Violation",
+            Self::BadClientProtocolVersion => "Bad Client Protocol Version",
+            Self::AuthenticationFailure => "Authentication Failure",
+            Self::MaximumConnectionsExceeded => "Maximum Connections Exceeded",
+            Self::MaximumPayloadExceeded => "Maximum Message Payload Exceeded",
+            Self::MaximumControlLineExceeded => "Maximum Control Line Exceeded",
+            Self::NoRespondersRequiresHeaders => "No Responders Requires Headers",
+            Self::ServerShutdown => "Server Shutdown",
+        })
+    }
+}

@@ -1,0 +1,51 @@
+//! The outboxes that one round of work wrote to.
+
+use std::sync::Arc;
+
+use super::{Chunks, Outbox, Pool};
+
+/// How much one round may queue before its outboxes are flushed: past the size of a second-level
+/// cache the bytes would be fetched twice. A guess, to be settled by measurement.
+const ROUND_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Handed down through every call of a round: notes who must be flushed at its end, and carries
+/// the memory that the round writes into.
+pub(crate) struct Wakes {
+    pub(super) noted: Vec<Arc<Outbox>>,
+    pub(super) queued_bytes: usize,
+    chunks: Chunks,
+}
+
+impl Wakes {
+    pub(crate) fn new(pool: Arc<Pool>) -> Self {
+        Self {
+            noted: Vec::new(),
+            queued_bytes: 0,
+            chunks: Chunks::new(pool),
+        }
+    }
+
+    /// The memory to write into.
+    pub(crate) fn chunks(&mut self) -> &mut Chunks {
+        &mut self.chunks
+    }
+
+    /// Whether so much is queued that the round should end here.
+    pub(crate) fn is_full(&self) -> bool {
+        self.queued_bytes > ROUND_BYTES_MAX
+    }
+
+    /// The outboxes noted, for flushing; hand the list back with [`Wakes::reuse`].
+    pub(crate) fn take_noted(&mut self) -> Vec<Arc<Outbox>> {
+        self.queued_bytes = 0;
+        std::mem::take(&mut self.noted)
+    }
+
+    /// Takes an emptied list back, so that the next round need not allocate one.
+    pub(crate) fn reuse(&mut self, mut list: Vec<Arc<Outbox>>) {
+        list.clear();
+        if self.noted.is_empty() && list.capacity() <= 4096 {
+            self.noted = list;
+        }
+    }
+}

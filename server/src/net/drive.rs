@@ -1,0 +1,428 @@
+//! The loop that serves one connection, whatever it is made of.
+//!
+//! One round: read what is there into the thread's buffer; let the session take it (parse, match,
+//! deliver: all of it happens here and now); flush each outbox that was written to, once. Between
+//! rounds a connection keeps the unfinished end of its input and nothing else.
+//!
+//! Invariants: a publisher waits for a slow reader at most [`PACE_MAX`] a round, and only while
+//! that reader makes progress; a connection that is ending is read no more; whatever happens, the
+//! session hears of the end exactly once.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::mpsc;
+use tokio::time::Sleep;
+
+use super::hub::Hub;
+use super::socket::Socket;
+use super::worker::Worker;
+use crate::link::{Flushed, Input, Outbox, Reason, Session, Status, Verdict, Wakes};
+
+/// How many reads a connection may do before the others have their turn. A guess.
+const READS_MAX: usize = 4;
+/// With more outboxes than this to flush, each is left to its own loop, so that other threads can
+/// help. A guess.
+const DIRECT_MAX: usize = 2048;
+/// The longest that a publisher waits for a reader after one read.
+const PACE_MAX: Duration = Duration::from_millis(4);
+/// How long a reader that was cut may take for its last words.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
+/// How long a connection that ends may take for what is queued.
+const ENDING_MAX: Duration = Duration::from_secs(2);
+/// How long the peer may take to hang up after us; meanwhile what it sends is thrown away, since a
+/// socket closed over unread bytes takes back what was sent.
+const LINGER_MAX: Duration = Duration::from_millis(500);
+
+/// The task of one connection.
+pub(super) struct Drive<S: Socket> {
+    hub: Arc<Hub>,
+    connection: Connection<S>,
+    _alive: mpsc::Sender<Infallible>,
+}
+
+struct Connection<S> {
+    id: u64,
+    outbox: Arc<Outbox<S>>,
+    session: Box<dyn Session>,
+    /// The unfinished end of the input; shorter than `need`.
+    tail: BytesMut,
+    /// How long the input must be before the session wants to see it.
+    need: usize,
+    /// When the clock will wake this loop.
+    armed: Option<Instant>,
+    stall: Option<Stall>,
+    pace: Option<Box<Pace>>,
+    phase: Phase,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    New,
+    Open,
+    /// Sends what is queued, until then at the latest.
+    Ending(Instant),
+    /// Waits for the peer to hang up, until then at the latest.
+    Lingering(Instant),
+    Over,
+}
+
+/// The socket takes nothing.
+#[derive(Clone, Copy)]
+struct Stall {
+    since: Instant,
+    drained_bytes: u64,
+}
+
+/// A reader that this publisher waits for.
+struct Pace {
+    reader: Arc<Outbox>,
+    limit: Pin<Box<Sleep>>,
+}
+
+impl<S: Socket> Drive<S> {
+    pub(super) fn new(
+        id: u64,
+        outbox: Arc<Outbox<S>>,
+        session: Box<dyn Session>,
+        hub: Arc<Hub>,
+        alive: mpsc::Sender<Infallible>,
+    ) -> Self {
+        let connection = Connection {
+            id,
+            outbox,
+            session,
+            tail: BytesMut::new(),
+            need: 1,
+            armed: None,
+            stall: None,
+            pace: None,
+            phase: Phase::New,
+        };
+        Self {
+            hub,
+            connection,
+            _alive: alive,
+        }
+    }
+}
+
+impl<S: Socket> Future for Drive<S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Self {
+            hub, connection, ..
+        } = &mut *self;
+        hub.with_worker(|worker| {
+            let polled = connection.round(hub, worker, cx);
+            match polled {
+                Poll::Ready(()) => connection.finish(hub, &mut worker.wakes),
+                Poll::Pending => connection.arm(hub),
+            }
+            polled
+        })
+    }
+}
+
+impl<S: Socket> Drop for Drive<S> {
+    fn drop(&mut self) {
+        // The runtime ended before the connection did.
+        if self.connection.phase != Phase::Over {
+            let Self {
+                hub, connection, ..
+            } = self;
+            hub.with_worker(|worker| connection.finish(hub, &mut worker.wakes));
+        }
+    }
+}
+
+impl<S: Socket> Connection<S> {
+    /// Everything that can be done now; ready when the connection is over.
+    fn round(&mut self, hub: &Hub, worker: &mut Worker, cx: &mut Context<'_>) -> Poll<()> {
+        let now = hub.now();
+        if self.phase == Phase::New {
+            self.phase = Phase::Open;
+            self.outbox.set_owner(cx.waker());
+            self.session.on_open(now, &mut worker.wakes);
+            self.flush_noted(&mut worker.wakes);
+        }
+        self.tick(now, &mut worker.wakes);
+        for _ in 0..READS_MAX {
+            let status = self.write_rest(now, &mut worker.wakes, cx);
+            if let Some(reason) = status.ending {
+                return self.end(reason, status, now, worker, cx);
+            }
+            if self
+                .stall
+                .is_some_and(|stall| stall.since + hub.bounds.write_deadline <= now)
+            {
+                self.outbox.end(Reason::SlowConsumerWriteDeadline);
+                return Poll::Ready(());
+            }
+            if !self.may_read(cx) {
+                return Poll::Pending;
+            }
+            match self.outbox.wire().poll_read_ready(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) => self.read(now, worker),
+                Poll::Ready(Err(_)) => self.outbox.end(Reason::ReadError),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Does what time asks for.
+    fn tick(&mut self, now: Instant, wakes: &mut Wakes) {
+        if self.armed.is_none_or(|armed| armed > now) {
+            return;
+        }
+        self.armed = None;
+        if self.session.deadline() <= now && self.phase == Phase::Open {
+            let verdict = self.session.on_tick(now, wakes);
+            self.flush_noted(wakes);
+            self.obey(verdict);
+        }
+    }
+
+    /// Sends what others left to this loop; tells how the outbox stands after that.
+    fn write_rest(&mut self, now: Instant, wakes: &mut Wakes, cx: &mut Context<'_>) -> Status {
+        let mut status = self.outbox.status();
+        while status.is_blocked {
+            match self.outbox.wire().poll_write_ready(cx) {
+                Poll::Ready(Ok(())) => self.outbox.unblock(),
+                Poll::Ready(Err(_)) => self.outbox.end(Reason::WriteError),
+                Poll::Pending => break,
+            }
+            if self.outbox.flush(wakes.chunks()).is_err() {
+                self.outbox.end(Reason::WriteError);
+                return self.outbox.status();
+            }
+            status = self.outbox.status();
+        }
+        if !status.is_blocked && !status.is_empty {
+            if self.outbox.flush(wakes.chunks()).is_err() {
+                self.outbox.end(Reason::WriteError);
+            }
+            status = self.outbox.status();
+        }
+        if !status.is_blocked {
+            self.stall = None;
+        } else if self
+            .stall
+            .is_none_or(|stall| stall.drained_bytes != status.drained_bytes)
+        {
+            self.stall = Some(Stall {
+                since: now,
+                drained_bytes: status.drained_bytes,
+            });
+        }
+        status
+    }
+
+    /// Whether no reader asks this connection to hold back.
+    fn may_read(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(pace) = &mut self.pace else {
+            return true;
+        };
+        let is_over =
+            pace.reader.has_room_or_wake(cx.waker()) || pace.limit.as_mut().poll(cx).is_ready();
+        if is_over {
+            self.pace = None;
+        }
+        is_over
+    }
+
+    /// Reads once, and lets the session take what is there.
+    fn read(&mut self, now: Instant, worker: &mut Worker) {
+        let Worker { buffer, wakes, .. } = worker;
+        if self.need > buffer.len() {
+            return self.read_large(now, wakes);
+        }
+        let kept = self.tail.len(); // Less than `need`, so there is room behind it.
+        buffer[..kept].copy_from_slice(&self.tail);
+        match self.outbox.wire().try_read(&mut buffer[kept..]) {
+            Ok(0) => self.outbox.end(Reason::ClientClosed),
+            Ok(read) if kept + read < self.need => {
+                self.tail.extend_from_slice(&buffer[kept..kept + read]);
+            }
+            Ok(read) => {
+                self.tail = BytesMut::new();
+                self.feed(&buffer[..kept + read], None, now, wakes);
+            }
+            Err(error) => self.note_read_error(&error),
+        }
+    }
+
+    /// Reads into memory of the message's own, which its readers can then share.
+    fn read_large(&mut self, now: Instant, wakes: &mut Wakes) {
+        self.tail.reserve(self.need - self.tail.len());
+        match self.outbox.wire().try_read_more(&mut self.tail) {
+            Ok(0) => self.outbox.end(Reason::ClientClosed),
+            Ok(_) if self.tail.len() < self.need => {}
+            Ok(_) => {
+                let whole = std::mem::take(&mut self.tail).freeze();
+                self.feed(&whole, Some(&whole), now, wakes);
+            }
+            Err(error) => self.note_read_error(&error),
+        }
+    }
+
+    fn note_read_error(&mut self, error: &io::Error) {
+        if !matches!(
+            error.kind(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+        ) {
+            self.outbox.end(Reason::ReadError);
+        }
+    }
+
+    /// Hands `input` to the session, flushing whenever it asks for it; keeps what it leaves.
+    fn feed(&mut self, input: &[u8], owner: Option<&Bytes>, now: Instant, wakes: &mut Wakes) {
+        let mut rest = input;
+        loop {
+            let taken = self
+                .session
+                .on_bytes(Input { bytes: rest, owner }, now, wakes);
+            rest = &rest[taken.used..];
+            self.need = taken.need;
+            self.flush_noted(wakes);
+            self.obey(taken.verdict);
+            if taken.verdict != Verdict::Continue || taken.need > 0 {
+                break;
+            }
+        }
+        self.tail.extend_from_slice(rest);
+    }
+
+    fn obey(&self, verdict: Verdict) {
+        if let Verdict::Close(reason) = verdict {
+            self.outbox.end(reason);
+        }
+    }
+
+    /// Flushes every outbox that the round wrote to, and finds one worth waiting for.
+    fn flush_noted(&mut self, wakes: &mut Wakes) {
+        let noted = wakes.take_noted();
+        let is_direct = noted.len() <= DIRECT_MAX;
+        for outbox in &noted {
+            let flushed = match is_direct {
+                true => outbox.flush(wakes.chunks()),
+                false => Ok(Flushed::Busy),
+            };
+            if !is_direct {
+                outbox.wake_owner();
+            }
+            match flushed {
+                Ok(Flushed::Done) => {}
+                Ok(Flushed::Busy | Flushed::Blocked) => {
+                    if self.pace.is_none() && outbox.wants_pause() {
+                        let limit = Box::pin(tokio::time::sleep(PACE_MAX));
+                        self.pace = Some(Box::new(Pace {
+                            reader: Arc::clone(outbox),
+                            limit,
+                        }));
+                    }
+                }
+                Err(_) => {
+                    outbox.end(Reason::WriteError);
+                    outbox.wake_owner();
+                }
+            }
+        }
+        wakes.reuse(noted);
+    }
+
+    /// The way out: what is queued is sent, then the peer is given a moment to hang up.
+    fn end(
+        &mut self,
+        reason: Reason,
+        status: Status,
+        now: Instant,
+        worker: &mut Worker,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        if self.phase == Phase::Open {
+            let patience = match reason {
+                Reason::ReadError | Reason::WriteError => return Poll::Ready(()),
+                Reason::SlowConsumerPendingBytes => LAST_WORDS_MAX,
+                _ => ENDING_MAX,
+            };
+            self.phase = Phase::Ending(now + patience);
+        }
+        if let Phase::Ending(until) = self.phase {
+            if !status.is_empty {
+                return if now < until {
+                    Poll::Pending
+                } else {
+                    Poll::Ready(())
+                };
+            }
+            self.outbox.wire().finish();
+            if reason == Reason::ClientClosed {
+                return Poll::Ready(());
+            }
+            self.phase = Phase::Lingering(now + LINGER_MAX);
+        }
+        let Phase::Lingering(until) = self.phase else {
+            return Poll::Ready(());
+        };
+        if now >= until {
+            return Poll::Ready(());
+        }
+        for _ in 0..READS_MAX {
+            match self.outbox.wire().poll_read_ready(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) => match self.outbox.wire().try_read(&mut worker.buffer) {
+                    Ok(1..) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Ok(0) | Err(_) => return Poll::Ready(()),
+                },
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Has the clock wake this loop when it next has something to do.
+    fn arm(&mut self, hub: &Hub) {
+        let due = match (self.phase, self.stall) {
+            (Phase::Ending(until) | Phase::Lingering(until), _) => until,
+            (_, Some(stall)) => self
+                .session
+                .deadline()
+                .min(stall.since + hub.bounds.write_deadline),
+            _ => self.session.deadline(),
+        };
+        if self.armed.is_none_or(|armed| due < armed) {
+            let outbox: Arc<Outbox> = self.outbox.clone();
+            hub.timers.set(self.id, self.armed, due, outbox);
+            self.armed = Some(due);
+        }
+    }
+
+    /// The end: the session hears of it, and nothing of the connection stays behind.
+    fn finish(&mut self, hub: &Hub, wakes: &mut Wakes) {
+        self.phase = Phase::Over;
+        self.outbox.end(Reason::ServerShutdown); // Without a reason so far, the runtime is ending.
+        let reason = self
+            .outbox
+            .status()
+            .ending
+            .unwrap_or(Reason::ServerShutdown);
+        let dropped = self.outbox.discard(wakes.chunks());
+        self.session.on_close(reason, dropped);
+        tracing::debug!(id = self.id, %reason, "connection closed");
+        hub.forget(self.id);
+        if let Some(armed) = self.armed.take() {
+            hub.timers.remove(self.id, armed);
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! What all connections of a server share on this side: memory, workers, the clock, and the end.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, mpsc};
+
+use super::drive::Drive;
+use super::socket::Socket;
+use super::timers::Timers;
+use super::worker::{Worker, Workers};
+use crate::link::{Door, Outbox, Pool, Reason};
+
+/// How often memory that lies about is halved: nine tenths of what a flood took are given back
+/// within two seconds.
+const TRIM_INTERVAL: Duration = Duration::from_millis(500);
+
+/// What a connection obeys on this side, whatever its door.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// The most that may wait for one reader, in bytes.
+    pub(crate) pending_max: usize,
+    /// How long a reader may take nothing while something waits for it.
+    pub(crate) write_deadline: Duration,
+}
+
+pub(crate) struct Hub {
+    pub(super) timers: Timers,
+    workers: Workers,
+    pub(super) bounds: Bounds,
+    pool: Arc<Pool>,
+    open: Mutex<HashMap<u64, Arc<Outbox>>>,
+    next_id: AtomicU64,
+    /// Somebody worked since memory was last tidied.
+    is_untidy: AtomicBool,
+    is_stopping: AtomicBool,
+    stop: Notify,
+    /// Every task holds one; when the last is gone, so is the server.
+    alive: Mutex<Option<mpsc::Sender<Infallible>>>,
+    runtime: Handle,
+}
+
+/// Resolves when no task of the server is left.
+pub(crate) struct AllGone(mpsc::Receiver<Infallible>);
+
+impl AllGone {
+    pub(crate) async fn wait(&mut self) {
+        // Nobody ever sends: the only thing to come is the end.
+        self.0.recv().await;
+    }
+}
+
+impl Hub {
+    /// Makes a hub and starts its clock.
+    ///
+    /// # Panics
+    ///
+    /// Outside a runtime.
+    pub(crate) fn start(bounds: Bounds) -> (Arc<Self>, AllGone) {
+        let pool = Arc::<Pool>::default();
+        let (alive, gone) = mpsc::channel(1);
+        let hub = Arc::new(Self {
+            timers: Timers::default(),
+            workers: Workers::new(Arc::clone(&pool)),
+            bounds,
+            pool,
+            open: Mutex::default(),
+            next_id: AtomicU64::new(1),
+            is_untidy: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
+            stop: Notify::new(),
+            alive: Mutex::new(Some(alive)),
+            runtime: Handle::current(),
+        });
+        hub.spawn(Arc::clone(&hub).run_clock());
+        (hub, AllGone(gone))
+    }
+
+    /// Runs `task` until it ends; the server is not gone before.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let Some(alive) = self.alive.lock().clone() else {
+            return;
+        };
+        self.runtime.spawn(async move {
+            task.await;
+            drop(alive);
+        });
+    }
+
+    /// Serves one connection through `door` from now on.
+    pub(super) fn serve<S: Socket>(self: &Arc<Self>, socket: S, door: &dyn Door) {
+        let Some(alive) = self.alive.lock().clone() else {
+            return;
+        };
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let peer_ip = socket.peer_ip();
+        let outbox = Arc::new(Outbox::new(socket, self.bounds.pending_max));
+        let shared: Arc<Outbox> = outbox.clone();
+        let session = door.open(Arc::clone(&shared), peer_ip, self.now());
+        self.open.lock().insert(id, Arc::clone(&shared));
+        if self.is_stopping() {
+            shared.end(Reason::ServerShutdown); // It came in between: nobody else will tell it.
+        }
+        let drive = Drive::new(id, outbox, session, Arc::clone(self), alive);
+        self.runtime.spawn(drive);
+    }
+
+    /// Forgets the connection `id`.
+    pub(super) fn forget(&self, id: u64) {
+        let mut open = self.open.lock();
+        open.remove(&id);
+        if open.len() * 8 < open.capacity() {
+            let len = open.len() * 2;
+            open.shrink_to(len);
+        }
+    }
+
+    /// The time, as the runtime tells it: a test may have stopped it.
+    pub(super) fn now(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Acquire)
+    }
+
+    /// Resolves when the server stops.
+    pub(super) async fn stopped(&self) {
+        loop {
+            let notified = self.stop.notified();
+            if self.is_stopping() {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Ends everything: no new connection, what is queued is sent, then all hang up. The tasks end
+    /// by themselves soon after.
+    pub(crate) fn stop(&self) {
+        if self.is_stopping.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.stop.notify_waiters();
+        self.timers.earlier.notify_one();
+        self.alive.lock().take();
+        let open: Vec<_> = self.open.lock().values().cloned().collect();
+        for outbox in open {
+            outbox.end(Reason::ServerShutdown);
+            outbox.wake_owner();
+        }
+    }
+
+    /// The one task of the clock: wakes connections when their time comes, and gives memory back
+    /// that lies about. It ends with the last connection after the server was stopped.
+    async fn run_clock(self: Arc<Self>) {
+        loop {
+            let now = self.now();
+            let next = self.timers.fire(now);
+            let is_tidy = self.tidy();
+            if self.is_stopping() && self.open.lock().is_empty() {
+                return;
+            }
+            let due = match (next, is_tidy) {
+                (Some(next), true) => next,
+                (Some(next), false) => next.min(now + TRIM_INTERVAL),
+                (None, false) => now + TRIM_INTERVAL,
+                (None, true) => {
+                    self.timers.earlier.notified().await;
+                    continue;
+                }
+            };
+            // Whichever comes first is looked at above.
+            let _ = tokio::time::timeout_at(due.into(), self.timers.earlier.notified()).await;
+        }
+    }
+
+    /// Halves what lies about; true when nothing does.
+    fn tidy(&self) -> bool {
+        self.is_untidy.store(false, Ordering::Relaxed);
+        let are_idle = self.workers.tidy();
+        self.pool.trim() && are_idle
+    }
+
+    /// Runs `work` with what a thread needs while it works.
+    pub(super) fn with_worker<T>(&self, work: impl FnOnce(&mut Worker) -> T) -> T {
+        // Read by all, written twice a second: the line stays in every core's cache.
+        if !self.is_untidy.load(Ordering::Relaxed) && !self.is_untidy.swap(true, Ordering::Relaxed)
+        {
+            self.timers.earlier.notify_one();
+        }
+        self.workers.with(work)
+    }
+}

@@ -1,0 +1,85 @@
+//! Listeners: new connections in, one loop each.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket as RawSocket, Type};
+use tokio::net::TcpListener;
+
+use super::hub::Hub;
+use super::pipe::{self, Pipe};
+use super::socket::Tcp;
+use crate::link::Door;
+
+/// How many connections may wait to be accepted: a storm of ten thousand should not be refused.
+const BACKLOG: i32 = 4096;
+/// The pause after a failed accept, which is most often for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A bound socket and the door behind it.
+pub(crate) struct Listener {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) door: Arc<dyn Door>,
+}
+
+/// Binds `address`; what comes in waits until somebody accepts it.
+///
+/// # Errors
+///
+/// What the system said; most often that the port is in use.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = RawSocket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    if cfg!(unix) {
+        socket.set_reuse_address(true)?; // A restart must not wait for connections that are gone.
+    }
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?; // `::` listens on both, as the reference server's wildcard does.
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+impl Listener {
+    /// Accepts on `socket` until the server stops.
+    pub(crate) fn listen(self, socket: TcpListener) {
+        let hub = Arc::clone(&self.hub);
+        hub.spawn(async move {
+            let stopped = self.hub.stopped();
+            let mut stopped = std::pin::pin!(stopped);
+            loop {
+                let accepted = std::future::poll_fn(|cx| {
+                    if stopped.as_mut().poll(cx).is_ready() {
+                        return std::task::Poll::Ready(None);
+                    }
+                    socket.poll_accept(cx).map(Some)
+                });
+                match accepted.await {
+                    None => return,
+                    Some(Ok((stream, _))) => {
+                        let _ = stream.set_nodelay(true); // Fails only on a socket that is gone.
+                        self.hub.serve(Tcp(stream), &*self.door);
+                    }
+                    Some(Err(error)) => {
+                        tracing::warn!(%error, "accept failed; trying again");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                }
+            }
+        });
+    }
+
+    /// A connection without a socket; the other end is served like any other.
+    pub(crate) fn connect_in_process(&self) -> Pipe {
+        let (ours, theirs) = pipe::pair();
+        self.hub.serve(ours, &*self.door);
+        theirs
+    }
+}

@@ -1,0 +1,16 @@
+//! The only room that awaits: sockets, time and tasks.
+//!
+//! One loop (`drive.rs`) serves every connection, whatever it is made of; listeners start loops,
+//! the hub stops them.
+
+mod drive;
+mod hub;
+mod listen;
+mod pipe;
+mod socket;
+mod timers;
+mod worker;
+
+pub(crate) use hub::{AllGone, Bounds, Hub};
+pub(crate) use listen::{Listener, bind};
+pub use pipe::Pipe;

@@ -1,0 +1,140 @@
+//! What can be chosen about a server before it starts, each with its default and its bound.
+
+use std::time::Duration;
+
+use crate::server::{Server, StartError};
+
+/// Options of a server to be, made by [`Server::builder`].
+///
+/// Every option has a default; the defaults that concern clients are the reference server's.
+#[derive(Debug, Clone)]
+#[must_use = "nothing listens before start"]
+pub struct Builder {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) name: Option<String>,
+    pub(crate) payload_max: usize,
+    pub(crate) control_line_max: usize,
+    pub(crate) pending_max: usize,
+    pub(crate) connections_max: usize,
+    pub(crate) subscriptions_max: Option<usize>,
+    pub(crate) write_deadline: Duration,
+    pub(crate) ping_interval: Duration,
+    pub(crate) ping_max: u32,
+    pub(crate) has_headers: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 4222,
+            name: None,
+            payload_max: 1024 * 1024,
+            control_line_max: 4096,
+            pending_max: 64 * 1024 * 1024,
+            connections_max: 64 * 1024,
+            subscriptions_max: None,
+            write_deadline: Duration::from_secs(10),
+            ping_interval: Duration::from_secs(120),
+            ping_max: 2,
+            has_headers: true,
+        }
+    }
+}
+
+impl Builder {
+    /// Listens on this address or host name. Default: `127.0.0.1`, this machine only.
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.host = host.into();
+        self
+    }
+
+    /// Listens on this port; 0 takes a free one, which [`Server::addr`] tells. Default: 4222.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Names the server towards its clients. Default: its id.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The largest message, headers included, in bytes. Default: 1 MiB; must not exceed
+    /// [`Builder::max_pending`].
+    pub fn max_payload(mut self, bytes: usize) -> Self {
+        self.payload_max = bytes;
+        self
+    }
+
+    /// The longest arguments of one protocol line, in bytes. Default: 4,096.
+    pub fn max_control_line(mut self, bytes: usize) -> Self {
+        self.control_line_max = bytes;
+        self
+    }
+
+    /// The most that may wait for one reader, in bytes; a reader over it is cut as a slow consumer.
+    /// Default: 64 MiB.
+    pub fn max_pending(mut self, bytes: usize) -> Self {
+        self.pending_max = bytes;
+        self
+    }
+
+    /// The most connections at a time; one more is told so and closed. Default: 65,536.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.connections_max = connections;
+        self
+    }
+
+    /// The most subscriptions of one connection. Default: no bound.
+    pub fn max_subscriptions(mut self, subscriptions: usize) -> Self {
+        self.subscriptions_max = Some(subscriptions);
+        self
+    }
+
+    /// How long a reader may take nothing at all while something waits for it; then it is cut as a
+    /// slow consumer. Default: 10 s.
+    pub fn write_deadline(mut self, deadline: Duration) -> Self {
+        self.write_deadline = deadline;
+        self
+    }
+
+    /// How often a quiet client is asked whether it is alive; zero asks never. Default: 2 min.
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
+        self.ping_interval = interval;
+        self
+    }
+
+    /// How many of those questions may stand unanswered; one more, and the connection is stale.
+    /// Default: 2.
+    pub fn ping_max(mut self, pings: u32) -> Self {
+        self.ping_max = pings;
+        self
+    }
+
+    /// Whether messages may carry headers. Default: yes.
+    pub fn headers(mut self, is_on: bool) -> Self {
+        self.has_headers = is_on;
+        self
+    }
+
+    /// Starts the server on the runtime of the caller; it accepts connections when this returns.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be resolved or bound, or options contradict each other; nothing runs
+    /// then.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O and time enabled.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future leaves nothing behind.
+    pub async fn start(self) -> Result<Server, StartError> {
+        Server::start(self).await
+    }
+}
