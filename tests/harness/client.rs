@@ -45,6 +45,16 @@ pub struct Message {
     pub payload: Vec<u8>,
 }
 
+impl Message {
+    /// The payload as a number.
+    ///
+    /// # Panics
+    /// When it is none.
+    pub fn number(&self) -> usize {
+        last_number(&self.payload).unwrap_or_else(|| panic!("{self:?} should hold a number"))
+    }
+}
+
 impl Client {
     /// Connects and reads the INFO, but says nothing.
     pub async fn open(address: SocketAddr) -> Self {
