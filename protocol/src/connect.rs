@@ -43,6 +43,8 @@ pub struct Connect {
     pub jwt: String,
     /// Obsolete; any text is refused.
     pub account: String,
+    /// Obsolete; refused where it is set.
+    pub new_account: bool,
 }
 
 impl Default for Connect {
@@ -65,6 +67,7 @@ impl Default for Connect {
             sig: String::new(),
             jwt: String::new(),
             account: String::new(),
+            new_account: false,
         }
     }
 }
@@ -129,6 +132,7 @@ impl Connect {
                 "sig" => json::read(&mut self.sig, &value),
                 "jwt" => json::read(&mut self.jwt, &value),
                 "account" => json::read(&mut self.account, &value),
+                "new_account" => json::read(&mut self.new_account, &value),
                 _ => true,
             };
             if !is_right {
@@ -158,6 +162,7 @@ impl Connect {
         object.member_if_set("sig", &*self.sig);
         object.member_if_set("jwt", &*self.jwt);
         object.member_if_set("account", &*self.account);
+        object.member_if_set("new_account", self.new_account);
         object.end();
     }
 }

@@ -84,7 +84,7 @@ impl ClientParser {
         if matches!(verb, Verb::Ping | Verb::Pong | Verb::Ok) {
             return Ok(self.skip_line(verb, input, name_len));
         }
-        let Some(line) = self.find_line(name_len, input, limits)? else {
+        let Some(line) = self.find_line(verb, name_len, input, limits)? else {
             return Ok(Step::More {
                 used: 0,
                 need: input.len() + 1,
@@ -134,6 +134,7 @@ impl ClientParser {
     /// The arguments behind the verb, once their line is whole.
     fn find_line<'a>(
         &mut self,
+        verb: Verb,
         name_len: usize,
         input: &'a [u8],
         limits: &Limits,
@@ -141,6 +142,7 @@ impl ClientParser {
         match input.get(name_len) {
             None => return Ok(None),
             Some(b' ' | b'\t') => {}
+            Some(_) if matches!(verb, Verb::Connect | Verb::Info) => {} // JSON needs no blank.
             Some(_) => return Err(ParseError::UnknownOperation),
         }
         let blanks = input[name_len..]

@@ -27,7 +27,9 @@ const RESERVED_SUBJECTS: [&[u8]; 2] = [b"_GR_.", b"$GR."];
 /// The same, checked after permissions, with nothing behind it needed.
 const RESERVED_GROUP: &[u8] = b"$NRG.";
 /// Replies that no client may name, each with at least one more byte behind it.
-const RESERVED_REPLIES: [&[u8]; 4] = [b"_R_.", b"$JS.ACK.", b"_GR_.", b"$GR."];
+const RESERVED_REPLIES: [&[u8]; 3] = [b"$JS.ACK.", b"_GR_.", b"$GR."];
+/// The same, with nothing behind it needed.
+const RESERVED_SERVICE_REPLY: &[u8] = b"_R_.";
 /// With fewer subscriptions than this, ended ones are not looked for.
 const SWEEP_MIN: usize = 32;
 
@@ -117,11 +119,7 @@ impl Peer {
         if is_reserved || subject.starts_with(RESERVED_GROUP) {
             return Err(Refusal::Subject);
         }
-        if let Some(reply) = reply
-            && RESERVED_REPLIES
-                .iter()
-                .any(|prefix| is_below(reply, prefix))
-        {
+        if reply.is_some_and(is_reserved_reply) {
             return Err(Refusal::Reply);
         }
         Ok(Admitted { peer: self })
@@ -261,6 +259,13 @@ impl Admitted<'_> {
         let cache = peer.cache.get_or_insert_default();
         peer.host.bus.publish(message, cache, wakes)
     }
+}
+
+fn is_reserved_reply(reply: &[u8]) -> bool {
+    reply.starts_with(RESERVED_SERVICE_REPLY)
+        || RESERVED_REPLIES
+            .iter()
+            .any(|prefix| is_below(reply, prefix))
 }
 
 fn is_below(name: &[u8], prefix: &[u8]) -> bool {

@@ -64,6 +64,8 @@ fn verbs_are_case_insensitive_and_blanks_may_be_many() {
         },
     );
     check_op("CONNECT {}\r\n", ClientOp::Connect(b"{}"));
+    check_op("CONNECT{}\r\n", ClientOp::Connect(b"{}"));
+    check_op("INFO\n", ClientOp::Info(b""));
 }
 
 #[test]

@@ -20,7 +20,7 @@ impl TextSession {
             tracing::debug!(cid = self.reader.id, %error, "refused CONNECT");
             return Verdict::Close(Reason::ProtocolViolation);
         }
-        if !connect.account.is_empty() {
+        if !connect.account.is_empty() || connect.new_account {
             self.reader.say_err(ErrText::AuthorizationViolation, wakes);
             return Verdict::Close(Reason::AuthenticationFailure);
         }
