@@ -1,0 +1,357 @@
+//! The one task that owns the socket.
+//!
+//! It writes what callers have put into the outgoing buffer, reads what the server sends into the
+//! engine, looks at the clock, and, when the connection is lost, makes another one. Everything it
+//! does with a connection stands in [`Driver::poll_link`]; everything between two in
+//! [`Driver::reconnect`].
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+
+use crate::dial::{Connection, dial};
+use crate::engine::{Engine, EngineOptions, LinkError, Notice};
+use crate::error::{ConnectErrorKind, RequestErrorKind};
+use crate::events::Event;
+use crate::outgoing::{Phase, Rest};
+use crate::pool::Pool;
+use crate::refusal::Verdict;
+use crate::shared::Shared;
+use crate::transport::Transport;
+
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    pool: Pool,
+    engine: Engine,
+    /// Lines taken from the callers, on their way to the socket.
+    writing: Vec<u8>,
+    /// How much of `writing` the socket has.
+    written: usize,
+    /// Whether the stream may still hold back what was written.
+    needs_flush: bool,
+}
+
+/// A connection in use.
+pub(crate) struct Link {
+    transport: Transport,
+    timer: Pin<Box<Sleep>>,
+}
+
+/// How a connection ended.
+enum End {
+    /// As it was asked for.
+    Done,
+    Lost(Box<str>),
+    /// And another one would end the same way.
+    Hopeless(Box<str>),
+}
+
+impl Driver {
+    pub(crate) fn new(shared: Arc<Shared>, pool: Pool) -> Self {
+        let options = EngineOptions {
+            ping_interval: shared.options.ping_interval,
+            pings_max: shared.options.pings_max,
+            limits: dunlin_protocol::ServerLimits {
+                payload_max: shared.options.payload_max,
+                ..dunlin_protocol::ServerLimits::default()
+            },
+        };
+        let replies = Arc::clone(&shared.replies);
+        Self {
+            engine: Engine::new(options, replies, Instant::now().into_std()),
+            shared,
+            pool,
+            writing: Vec::new(),
+            written: 0,
+            needs_flush: false,
+        }
+    }
+
+    /// Drives connections until the client ends; without a first one it starts by looking for it.
+    pub(crate) async fn run(mut self, first: Option<Link>) {
+        let mut next = first;
+        loop {
+            let mut link = match next.take() {
+                Some(link) => link,
+                None => match self.reconnect().await {
+                    Some(connection) => self.begin(connection),
+                    None => break,
+                },
+            };
+            let end = poll_fn(|cx| self.poll_link(cx, &mut link)).await;
+            match end {
+                End::Done => {
+                    part(link.transport).await;
+                    break;
+                }
+                End::Lost(reason) => {
+                    self.lose(reason);
+                }
+                End::Hopeless(reason) => {
+                    self.lose(reason);
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Everything that is done with a connection, until nothing is left to do now.
+    fn poll_link(&mut self, cx: &mut Context<'_>, link: &mut Link) -> Poll<End> {
+        while link.timer.as_mut().poll(cx).is_ready() {
+            if let Err(error) = self.engine.tick(Instant::now().into_std()) {
+                return Poll::Ready(ended(error));
+            }
+            link.timer.as_mut().reset(self.engine.deadline().into());
+        }
+        for _ in 0..ROUNDS_MAX {
+            let is_blocked = match self.poll_write(cx, &mut link.transport) {
+                Poll::Ready(Ok(())) => false,
+                Poll::Ready(Err(error)) => return Poll::Ready(End::Lost(error.to_string().into())),
+                Poll::Pending => true,
+            };
+            match pin!(link.transport.read_buf(self.engine.space())).poll(cx) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(End::Lost("server hung up".into())),
+                Poll::Ready(Err(error)) => return Poll::Ready(End::Lost(error.to_string().into())),
+                Poll::Ready(Ok(_)) => {
+                    if let Some(end) = self.receive() {
+                        return Poll::Ready(end);
+                    }
+                    continue;
+                }
+                Poll::Pending => {}
+            }
+            if self.engine.has_control() && !is_blocked {
+                continue;
+            }
+            match self.shared.outgoing.sleep(cx, is_blocked) {
+                Rest::Work => {}
+                Rest::Asleep => return Poll::Pending,
+                Rest::Over => return Poll::Ready(End::Done),
+            }
+        }
+        cx.waker().wake_by_ref(); // Others have waited long enough.
+        Poll::Pending
+    }
+
+    /// Writes what was taken, else takes what there is and writes that. Pending: the socket is full.
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        transport: &mut Transport,
+    ) -> Poll<std::io::Result<()>> {
+        let mut transport = Pin::new(transport);
+        if self.written == self.writing.len() {
+            self.written = 0;
+            match self.writing.capacity() > WRITING_KEPT {
+                true => self.writing = Vec::new(), // What one large message took.
+                false => self.writing.clear(),
+            }
+            // In this order: see `Engine::awaiting`.
+            self.engine.write_control(&mut self.writing);
+            self.shared
+                .outgoing
+                .take(&mut self.writing, &mut self.engine);
+            self.engine.write_control(&mut self.writing);
+        }
+        while self.written < self.writing.len() {
+            match ready!(
+                transport
+                    .as_mut()
+                    .poll_write(cx, &self.writing[self.written..])
+            )? {
+                0 => return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into())),
+                len => self.written += len,
+            }
+            self.needs_flush = true;
+        }
+        if self.needs_flush {
+            ready!(transport.poll_flush(cx))?;
+            self.needs_flush = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Understands what was read and tells what came of it.
+    fn receive(&mut self) -> Option<End> {
+        let outcome = self.engine.receive();
+        self.shared.counters.add(self.engine.take_tally());
+        let is_drained = self.tell_notices();
+        match outcome {
+            Err(error) => Some(ended(error)),
+            Ok(()) if is_drained => Some(End::Done),
+            Ok(()) => None,
+        }
+    }
+
+    /// Passes on what the engine noticed; true if a drain is done.
+    fn tell_notices(&mut self) -> bool {
+        let mut is_drained = false;
+        for notice in self.engine.take_notices() {
+            match notice {
+                Notice::Refused(error) => self.shared.events.emit(&Event::ServerError(error)),
+                Notice::Slow(slow) => self.shared.events.emit(&Event::SlowConsumer(slow)),
+                Notice::InboxRefused => self.shared.outgoing.inbox_lost(),
+                Notice::Drained => is_drained = true,
+                Notice::Info(info) => {
+                    self.shared
+                        .outgoing
+                        .limits_changed(payload_max(info.max_payload));
+                    self.discover(&info.connect_urls);
+                    if info.ldm {
+                        self.shared.events.emit(&Event::LameDuck);
+                    }
+                    self.shared.set_info(info);
+                }
+            }
+        }
+        is_drained
+    }
+
+    /// Starts on a connection: subscriptions are made again, then what was buffered is sent.
+    pub(crate) fn begin(&mut self, connection: Connection) -> Link {
+        let (shared, engine) = (&self.shared, &mut self.engine);
+        let info = connection.info;
+        (self.writing, self.written, self.needs_flush) = (Vec::new(), 0, false);
+        let max = payload_max(info.max_payload);
+        shared
+            .outgoing
+            .connected(max, info.headers, engine, &shared.replies);
+        engine.connected(connection.input, Instant::now().into_std());
+        let event = match shared.counters.connects.fetch_add(1, Ordering::Relaxed) {
+            0 => Event::Connected,
+            _ => Event::Reconnected,
+        };
+        let urls = info.connect_urls.clone();
+        shared.set_info(info);
+        shared.events.emit(&event);
+        self.discover(&urls);
+        // The handshake may have read further than its own end.
+        let _ = self.receive();
+        Link {
+            transport: connection.transport,
+            timer: Box::pin(sleep_until(self.engine.deadline().into())),
+        }
+    }
+
+    fn lose(&mut self, reason: Box<str>) {
+        let shared = &self.shared;
+        let tokens = shared.outgoing.lost(
+            &self.writing,
+            self.written,
+            &mut self.engine,
+            &shared.replies,
+        );
+        (self.writing, self.written) = (Vec::new(), 0);
+        shared
+            .replies
+            .fail_all_but(&tokens, RequestErrorKind::Disconnected);
+        shared.events.emit(&Event::Disconnected(reason));
+    }
+
+    /// Tries one server after the other, with pauses; none when it is time to give up.
+    async fn reconnect(&mut self) -> Option<Connection> {
+        let shared = Arc::clone(&self.shared);
+        let options = &shared.options;
+        for failed in 0.. {
+            if options.max_reconnects.is_some_and(|max| failed >= max) {
+                return None;
+            }
+            let delay = options.delay(failed, self.pool.len(), &shared.random);
+            self.meanwhile(sleep(delay)).await?;
+            let addr = self.pool.next()?;
+            match self.meanwhile(dial(&addr, options)).await? {
+                Ok(connection) => {
+                    self.pool.succeeded(&addr);
+                    return Some(connection);
+                }
+                Err(error) => {
+                    if error.kind() == ConnectErrorKind::Authentication {
+                        self.pool.refused(&addr);
+                    }
+                    let text = error.to_string();
+                    shared.events.emit(&Event::ConnectFailed(text.into()));
+                }
+            }
+        }
+        None
+    }
+
+    /// Waits for `future` without keeping callers waiting; none if the client ends.
+    async fn meanwhile<F: Future>(&mut self, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            if !self.shared.outgoing.take_commands(cx, &mut self.engine) {
+                return Poll::Ready(None);
+            }
+            future.as_mut().poll(cx).map(Some)
+        })
+        .await
+    }
+
+    fn discover(&mut self, urls: &[String]) {
+        if !urls.is_empty() && !self.shared.options.ignores_discovered {
+            self.pool.discovered(urls, &self.shared.random);
+        }
+    }
+}
+
+/// However the driver ends, also with its runtime: nobody is left waiting for it.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let shared = &self.shared;
+        if matches!(shared.outgoing.phase(), Phase::Connected | Phase::Draining) {
+            shared.outgoing.lost(
+                &self.writing,
+                self.written,
+                &mut self.engine,
+                &shared.replies,
+            );
+        }
+        shared.outgoing.close(&mut self.engine);
+        shared.replies.fail_all_but(&[], RequestErrorKind::Closed);
+        shared.events.emit(&Event::Closed);
+    }
+}
+
+/// Says goodbye: what was written still arrives, which closing a socket with unread input would
+/// undo.
+async fn part(mut transport: Transport) {
+    let goodbye = async {
+        transport.shutdown().await?;
+        let mut unread = vec![0; 4096];
+        while transport.read(&mut unread).await? > 0 {}
+        Ok::<(), std::io::Error>(())
+    };
+    let _ = timeout(PARTING_MAX, goodbye).await; // Whatever fails now, nobody is there to hear.
+}
+
+fn ended(error: LinkError) -> End {
+    let reason = error.to_string().into();
+    match error {
+        LinkError::Refused(refusal) if refusal.verdict() == Verdict::GiveUp => {
+            End::Hopeless(reason)
+        }
+        _ => End::Lost(reason),
+    }
+}
+
+/// A server that names no limit has none.
+fn payload_max(max_payload: i64) -> usize {
+    match usize::try_from(max_payload) {
+        Ok(0) | Err(_) => usize::MAX,
+        Ok(max) => max,
+    }
+}
+
+/// How many times round before other tasks get a turn; each is up to 64 KiB each way. A guess.
+const ROUNDS_MAX: u32 = 16;
+/// The largest buffer that is kept for the next lines, in bytes: four times what usually collects.
+const WRITING_KEPT: usize = 1024 * 1024;
+/// How long a server may take to notice that the client has gone.
+const PARTING_MAX: Duration = Duration::from_secs(1);

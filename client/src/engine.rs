@@ -1,0 +1,260 @@
+//! The client's side of one connection after another, without I/O: bytes in, bytes and notices out.
+//!
+//! In: what the server sent, what callers ask for, what time it is. Out: messages into the queues of
+//! subscriptions, lines for the server, notices for the driver, answers for waiting calls. No
+//! socket, no clock, no runtime; only the subscriptions live on from one connection to the next.
+//!
+//! ```text
+//! bytes ─▶ receive ─▶ table ─▶ queues, replies        callers ─▶ apply ─▶ table
+//!             │                                                    │
+//!             ├─▶ control: PONG, PING, SUB …                       ▼
+//!             └─▶ notices: -ERR, INFO, slow            awaiting: one entry per PING on its way
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use dunlin_protocol::{Info, ParseError, ServerLimits, ServerParser, encode};
+
+use crate::command::{Command, Flushed};
+use crate::engine::table::Table;
+use crate::error::FlushErrorKind;
+use crate::events::SlowConsumer;
+use crate::refusal::ServerError;
+use crate::replies::Replies;
+use crate::statistics::Tally;
+
+pub(crate) mod handshake;
+mod receive;
+mod table;
+
+/// What the driver must hear of.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Notice {
+    /// The server refused something; the connection goes on.
+    Refused(ServerError),
+    /// A queue was full.
+    Slow(SlowConsumer),
+    /// The server told anew who it is.
+    Info(Box<Info>),
+    /// The subscription for answers was refused: the next request must make it again.
+    InboxRefused,
+    /// Everything asked for before a drain is done.
+    Drained,
+}
+
+/// Why a connection is over.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum LinkError {
+    /// The server sent what is no operation, or one beyond its bounds.
+    Protocol(ParseError),
+    /// The server asks faster than it reads the answers.
+    Flood,
+    /// The server left pings unanswered.
+    Stale,
+    /// The server said so; the verdict tells whether another connection may be tried.
+    Refused(ServerError),
+}
+
+impl std::fmt::Display for LinkError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Protocol(error) => write!(f, "server broke the protocol: {error}"),
+            Self::Flood => f.write_str("server asks faster than it reads answers"),
+            Self::Stale => f.write_str("server left pings unanswered"),
+            Self::Refused(error) => write!(f, "server said: {error}"),
+        }
+    }
+}
+
+/// How the engine behaves; settled when the client is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EngineOptions {
+    pub(crate) ping_interval: Duration,
+    /// How many pings may be unanswered when the next is due.
+    pub(crate) pings_max: u32,
+    pub(crate) limits: ServerLimits,
+}
+
+#[derive(Debug)]
+pub(crate) struct Engine {
+    options: EngineOptions,
+    parser: ServerParser,
+    /// What was received and not yet understood; starts where an operation starts.
+    input: BytesMut,
+    /// The size of the memory behind `input` when it was last set aside.
+    input_size: usize,
+    /// How long `input` must be before it is worth another look.
+    need: usize,
+    table: Table,
+    replies: Arc<Replies>,
+    /// One entry per PING that has no PONG yet. No entry stands before one whose PING goes out
+    /// earlier, so that a PONG never answers for something the server has not seen.
+    awaiting: VecDeque<Await>,
+    /// Keep-alive pings without an answer; at most `pings_max`.
+    pings_unanswered: u32,
+    next_ping: Instant,
+    /// Lines that the engine itself has to say.
+    control: Vec<u8>,
+    notices: Vec<Notice>,
+    tally: Tally,
+}
+
+/// What a PONG stands for.
+#[derive(Debug)]
+enum Await {
+    KeepAlive,
+    Flush(Flushed),
+    /// The subscription with this sid is in force.
+    Subscribe(u64),
+    /// Nothing more comes for this sid.
+    Unsubscribe(u64, Flushed),
+    /// All subscriptions are ended, and what they were sent before has come.
+    Drain,
+}
+
+impl Engine {
+    pub(crate) fn new(options: EngineOptions, replies: Arc<Replies>, now: Instant) -> Self {
+        Self {
+            options,
+            parser: ServerParser::default(),
+            input: BytesMut::new(),
+            input_size: 0,
+            need: 1,
+            table: Table::new(Arc::clone(&replies)),
+            replies,
+            awaiting: VecDeque::new(),
+            pings_unanswered: 0,
+            next_ping: now + options.ping_interval,
+            control: Vec::new(),
+            notices: Vec::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Starts on a new connection, whose first bytes behind the handshake are `input`: all
+    /// subscriptions are asked for again, and those that callers wait for are followed by a PING.
+    pub(crate) fn connected(&mut self, input: BytesMut, now: Instant) {
+        self.parser = ServerParser::default();
+        self.input = input;
+        self.need = 1;
+        self.pings_unanswered = 0;
+        self.next_ping = now + self.options.ping_interval;
+        self.control.clear();
+        let waiting = self.table.write_all(&mut self.control);
+        for sid in waiting.into_iter().rev() {
+            self.control.extend_from_slice(encode::PING);
+            // In front of what was asked for since: these lines go out first.
+            self.awaiting.push_front(Await::Subscribe(sid));
+        }
+    }
+
+    /// Ends with the connection: whoever waits for a PONG hears that none will come, but for those
+    /// who wait for a subscription, which goes on.
+    pub(crate) fn lost(&mut self) {
+        self.input = BytesMut::new();
+        self.control = Vec::new();
+        for awaited in std::mem::take(&mut self.awaiting) {
+            match awaited {
+                Await::KeepAlive | Await::Subscribe(_) | Await::Drain => {}
+                Await::Flush(flushed) => {
+                    let _ = flushed.send(Err(FlushErrorKind::Disconnected));
+                }
+                Await::Unsubscribe(sid, flushed) => {
+                    self.table.unsubscribe(sid, None);
+                    let _ = flushed.send(Err(FlushErrorKind::Disconnected));
+                }
+            }
+        }
+    }
+
+    /// Ends for good: all queues end, all waiting calls hear it.
+    pub(crate) fn close(&mut self) {
+        for awaited in std::mem::take(&mut self.awaiting) {
+            if let Await::Flush(flushed) | Await::Unsubscribe(_, flushed) = awaited {
+                let _ = flushed.send(Err(FlushErrorKind::Closed));
+            }
+        }
+        self.table.close();
+    }
+
+    /// Does what a caller asked for. The lines that belong to it are already on their way, in the
+    /// same order as the commands.
+    pub(crate) fn apply(&mut self, command: Command) {
+        match command {
+            Command::Subscribe(subscription) => {
+                if subscription.confirmed.is_some() && subscription.has_line {
+                    self.awaiting.push_back(Await::Subscribe(subscription.sid));
+                }
+                self.table.insert(subscription);
+            }
+            Command::Unsubscribe { sid, max } => self.table.unsubscribe(sid, max),
+            Command::DrainSubscription { sid, flushed } => {
+                self.awaiting.push_back(Await::Unsubscribe(sid, flushed));
+            }
+            Command::Flush(flushed) => self.awaiting.push_back(Await::Flush(flushed)),
+            Command::Drain => {
+                self.table.write_end(&mut self.control);
+                self.control.extend_from_slice(encode::PING);
+                self.awaiting.push_back(Await::Drain);
+            }
+        }
+    }
+
+    /// Looks at the clock: a PING may be due, or overdue.
+    ///
+    /// # Errors
+    ///
+    /// As many pings as allowed are unanswered and the next one is due.
+    pub(crate) fn tick(&mut self, now: Instant) -> Result<(), LinkError> {
+        if now < self.next_ping {
+            return Ok(());
+        }
+        if self.pings_unanswered >= self.options.pings_max {
+            return Err(LinkError::Stale);
+        }
+        self.pings_unanswered += 1;
+        self.next_ping = now + self.options.ping_interval;
+        self.control.extend_from_slice(encode::PING);
+        self.awaiting.push_back(Await::KeepAlive);
+        Ok(())
+    }
+
+    /// When to look at the clock again.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.next_ping
+    }
+
+    /// Whether the engine has lines of its own to send.
+    pub(crate) fn has_control(&self) -> bool {
+        !self.control.is_empty()
+    }
+
+    /// Moves the engine's own lines behind `out`.
+    pub(crate) fn write_control(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.control);
+        if self.control.capacity() > CONTROL_MAX {
+            self.control = Vec::new(); // The many SUBs of a new connection.
+        }
+    }
+
+    /// What has happened since the last call.
+    pub(crate) fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// What is to be counted since the last call.
+    pub(crate) fn take_tally(&mut self) -> Tally {
+        std::mem::take(&mut self.tally)
+    }
+
+    /// How many messages wait in the queues of subscribers.
+    pub(crate) fn queued(&self) -> u64 {
+        self.table.queued()
+    }
+}
+
+/// How many bytes of answers a server may owe us reading: over ten thousand PONGs. A guess.
+const CONTROL_MAX: usize = 64 * 1024;

@@ -1,0 +1,294 @@
+//! The subscriptions of one client, by sid, and the messages on their way to them.
+//!
+//! Messages are collected in a run as long as they are for the same subscription, and handed over
+//! together: one lock and one wake for a whole read in the usual case.
+//!
+//! ```text
+//! accept(7) accept(7) accept(9)            deliver
+//!    └──── run of 7 ──┘  └─ hands 7's run over, starts 9's ─┘
+//! ```
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dunlin_protocol::{Delivery, HeaderMap, encode};
+
+use super::Notice;
+use crate::command::{Confirmed, NewSubscription, Sink};
+use crate::error::SubscribeErrorKind;
+use crate::events::SlowConsumer;
+use crate::ids::NumberMap;
+use crate::message::{Message, StatusCode, Subject};
+use crate::queue::End;
+use crate::replies::Replies;
+use crate::statistics::Tally;
+
+#[derive(Debug)]
+pub(super) struct Table {
+    subscriptions: NumberMap<Subscription>,
+    replies: Arc<Replies>,
+    /// Messages that are all for `run_sid`; empty between two calls of `receive`.
+    run: Vec<Message>,
+    run_sid: u64,
+}
+
+#[derive(Debug)]
+struct Subscription {
+    subject: Subject,
+    group: Option<Subject>,
+    sink: Sink,
+    /// How many messages came on this connection and before, as the server counts them.
+    received: u64,
+    /// At how many received it ends; more than `received` as long as it stands in the table.
+    max: Option<u64>,
+    /// The caller that waits for the server to have it.
+    confirmed: Option<Confirmed>,
+}
+
+impl Table {
+    pub(super) fn new(replies: Arc<Replies>) -> Self {
+        Self {
+            subscriptions: NumberMap::default(),
+            replies,
+            run: Vec::new(),
+            run_sid: 0,
+        }
+    }
+
+    pub(super) fn insert(&mut self, new: NewSubscription) {
+        let subscription = Subscription {
+            subject: new.subject,
+            group: new.group,
+            sink: new.sink,
+            received: 0,
+            max: None,
+            confirmed: new.confirmed,
+        };
+        self.subscriptions.insert(new.sid, subscription);
+    }
+
+    /// Ends a subscription, now or after `max` messages counted from its beginning.
+    pub(super) fn unsubscribe(&mut self, sid: u64, max: Option<u64>) {
+        let Some(subscription) = self.subscriptions.get_mut(&sid) else {
+            return;
+        };
+        match max {
+            Some(max) if max > subscription.received => subscription.max = Some(max),
+            _ => self.remove(sid, End::Done),
+        }
+    }
+
+    /// The server has it.
+    pub(super) fn confirm(&mut self, sid: u64) {
+        let subscription = self.subscriptions.get_mut(&sid);
+        if let Some(confirmed) = subscription.and_then(|found| found.confirmed.take()) {
+            let _ = confirmed.send(Ok(())); // The caller may have given up.
+        }
+    }
+
+    /// The server does not have it. True if it was the one for answers.
+    pub(super) fn refuse(&mut self, sid: u64, kind: SubscribeErrorKind) -> bool {
+        let Some(subscription) = self.subscriptions.get_mut(&sid) else {
+            return false;
+        };
+        let is_inbox = matches!(subscription.sink, Sink::Replies);
+        if let Some(confirmed) = subscription.confirmed.take() {
+            let _ = confirmed.send(Err(kind));
+        }
+        self.remove(sid, End::Refused(kind));
+        is_inbox
+    }
+
+    /// Whether a caller waits for it.
+    pub(super) fn is_waiting(&self, sid: u64) -> bool {
+        let found = self.subscriptions.get(&sid);
+        found.is_some_and(|subscription| subscription.confirmed.is_some())
+    }
+
+    /// Those that a refusal by name can mean.
+    pub(super) fn matching(
+        &self,
+        subject: &str,
+        group: Option<&str>,
+        sid: Option<u64>,
+    ) -> Vec<u64> {
+        let is_meant = |(found, subscription): &(&u64, &Subscription)| match sid {
+            Some(sid) => **found == sid,
+            None => subscription.subject == *subject && subscription.group.as_deref() == group,
+        };
+        let meant = self.subscriptions.iter().filter(is_meant);
+        meant.map(|(&sid, _)| sid).collect()
+    }
+
+    /// Takes one message in. The payload is left empty if it `is_shared`: the caller puts it in.
+    /// None if nobody wants the message.
+    pub(super) fn accept(
+        &mut self,
+        delivery: &Delivery<'_>,
+        is_shared: bool,
+        notices: &mut Vec<Notice>,
+        tally: &mut Tally,
+    ) -> Option<&mut Message> {
+        tally.in_messages += 1;
+        tally.in_bytes += delivery.body.len() as u64;
+        let sid = sid(delivery.sid);
+        if sid != self.run_sid {
+            self.deliver(notices, tally);
+            self.run_sid = sid;
+        }
+        let Some(subscription) = self.subscriptions.get_mut(&sid) else {
+            tally.unclaimed += 1;
+            return None;
+        };
+        if subscription
+            .max
+            .is_some_and(|max| subscription.received >= max)
+        {
+            tally.unclaimed += 1; // The server sent more than it was asked for.
+            return None;
+        }
+        let message = message(delivery, &subscription.subject, is_shared, tally);
+        // The server does not count the answers it gives itself.
+        let is_own = message.status == Some(StatusCode::NO_RESPONDERS);
+        subscription.received += u64::from(!is_own);
+        self.run.push(message);
+        self.run.last_mut()
+    }
+
+    /// Hands the run over.
+    pub(super) fn deliver(&mut self, notices: &mut Vec<Notice>, tally: &mut Tally) {
+        if self.run.is_empty() {
+            return;
+        }
+        let sid = self.run_sid;
+        let Some(subscription) = self.subscriptions.get(&sid) else {
+            self.run.clear();
+            return;
+        };
+        match &subscription.sink {
+            Sink::Queue(queue) => {
+                let (dropped, total) = queue.push(&mut self.run);
+                if dropped > 0 {
+                    tally.dropped += dropped;
+                    notices.push(Notice::Slow(SlowConsumer {
+                        sid,
+                        subject: subscription.subject.clone(),
+                        dropped: total,
+                    }));
+                }
+            }
+            Sink::Replies => {
+                for message in self.run.drain(..) {
+                    let token = self.replies.token(message.subject.as_bytes());
+                    if !token.is_some_and(|token| self.replies.complete(token, message)) {
+                        tally.unclaimed += 1; // Too late, or the second answer.
+                    }
+                }
+            }
+        }
+        if subscription
+            .max
+            .is_some_and(|max| subscription.received >= max)
+        {
+            self.remove(sid, End::Done);
+        }
+    }
+
+    /// Appends the lines that make all subscriptions again; returns the sids that callers wait for.
+    pub(super) fn write_all(&self, out: &mut Vec<u8>) -> Vec<u64> {
+        let mut sids: Vec<_> = self.subscriptions.keys().copied().collect();
+        sids.sort_unstable();
+        for sid in &sids {
+            let subscription = &self.subscriptions[sid];
+            let group = subscription.group.as_ref().map(|group| group.as_bytes());
+            encode::subscribe(out, subscription.subject.as_bytes(), group, *sid);
+            if let Some(max) = subscription.max {
+                // The server counts from this SUB on.
+                encode::unsubscribe(out, *sid, Some(max - subscription.received));
+            }
+        }
+        sids.retain(|sid| self.is_waiting(*sid));
+        sids
+    }
+
+    /// Appends the lines that end all subscriptions.
+    pub(super) fn write_end(&self, out: &mut Vec<u8>) {
+        let mut sids: Vec<_> = self.subscriptions.keys().copied().collect();
+        sids.sort_unstable();
+        for sid in sids {
+            encode::unsubscribe(out, sid, None);
+        }
+    }
+
+    /// Ends all of them for good.
+    pub(super) fn close(&mut self) {
+        for (_, subscription) in self.subscriptions.drain() {
+            if let Some(confirmed) = subscription.confirmed {
+                let _ = confirmed.send(Err(SubscribeErrorKind::Closed));
+            }
+            if let Sink::Queue(queue) = subscription.sink {
+                queue.end(End::Done);
+            }
+        }
+    }
+
+    /// How many messages wait in their queues.
+    pub(super) fn queued(&self) -> u64 {
+        let queues = self.subscriptions.values().map(|found| match &found.sink {
+            Sink::Queue(queue) => queue.queued().0 as u64,
+            Sink::Replies => 0,
+        });
+        queues.sum()
+    }
+
+    fn remove(&mut self, sid: u64, end: End) {
+        if let Some(subscription) = self.subscriptions.remove(&sid)
+            && let Sink::Queue(queue) = subscription.sink
+        {
+            queue.end(end);
+        }
+    }
+}
+
+/// The number of a sid that we gave; 0, which is given to none, for what is no such number.
+fn sid(digits: &[u8]) -> u64 {
+    let number = str::from_utf8(digits).ok();
+    number.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+fn message(
+    delivery: &Delivery<'_>,
+    subscribed: &Subject,
+    is_shared: bool,
+    tally: &mut Tally,
+) -> Message {
+    // Whoever subscribed without wildcards gets their own subject back, without an allocation.
+    let subject = match delivery.subject == subscribed.as_bytes() {
+        true => subscribed.clone(),
+        false => Subject::from_wire(delivery.subject),
+    };
+    let mut message = Message {
+        subject,
+        reply: delivery.reply.map(Subject::from_wire),
+        payload: match is_shared {
+            true => Bytes::new(),
+            false => Bytes::copy_from_slice(delivery.payload()),
+        },
+        headers: None,
+        status: None,
+        description: None,
+        length: delivery.body.len(),
+    };
+    if delivery.header_len > 0 {
+        match HeaderMap::decode(delivery.headers()) {
+            Ok(block) => {
+                message.status = block.status.map(StatusCode::new);
+                message.description =
+                    (!block.description.is_empty()).then(|| block.description.into());
+                message.headers = Some(block.headers);
+            }
+            Err(_) => tally.bad_headers += 1,
+        }
+    }
+    message
+}

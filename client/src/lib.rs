@@ -1,0 +1,74 @@
+//! An async client for NATS: light, bounded everywhere, errors where they belong.
+//!
+//! ```no_run
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let client = dunlin::connect("nats://localhost:4222").await?;
+//!     let mut greetings = client.subscribe("greet.*").await?;
+//!     client.publish("greet.joe", "hello").await?;
+//!     let message = greetings.next().await.ok_or("closed")?;
+//!     println!("{}: {:?}", message.subject, message.payload);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! It speaks the core NATS protocol: [`Client::publish`], [`Client::subscribe`] with wildcards and
+//! [queue groups](Client::queue_subscribe), [`Client::request`], [headers](HeaderMap).
+//! Delivery is at most once. When the connection is lost the client finds another one, makes its
+//! subscriptions again and sends what was published meanwhile.
+//!
+//! What differs from other clients:
+//!
+//! - `publish` is written at once when the connection is idle and together with others when it is
+//!   busy; no flush is needed for that.
+//! - `subscribe` returns when the server has the subscription.
+//! - A refusal by the server is an error of the call it belongs to, as far as the server says which
+//!   that is, and an [`Event`] besides.
+//! - Everything that grows has a bound ([`ConnectOptions`]), and everything that is dropped has a
+//!   counter ([`Subscriber::dropped`], [`Statistics`], [`DrainReport`]).
+
+mod address;
+mod auth;
+mod client;
+mod command;
+mod connect;
+mod dial;
+mod driver;
+mod engine;
+mod error;
+mod events;
+mod handle;
+mod ids;
+mod message;
+mod options;
+mod outgoing;
+mod pool;
+mod publish;
+mod queue;
+mod refusal;
+mod replies;
+mod request;
+mod shared;
+mod sift;
+mod statistics;
+mod subscriber;
+mod transport;
+
+pub use address::{ServerAddr, ToServerAddrs};
+pub use bytes::Bytes;
+pub use client::{Client, State, SubscribeOptions};
+pub use connect::connect;
+pub use dunlin_protocol::{HeaderError, HeaderMap, Info as ServerInfo};
+pub use error::{
+    ConnectError, ConnectErrorKind, DrainError, DrainErrorKind, Error, FlushError, FlushErrorKind,
+    PublishError, PublishErrorKind, RequestError, RequestErrorKind, SubscribeError,
+    SubscribeErrorKind, UnsubscribeError, UnsubscribeErrorKind,
+};
+pub use events::{Event, Events, SlowConsumer};
+pub use message::{Message, StatusCode, Subject};
+pub use options::ConnectOptions;
+pub use outgoing::DrainReport;
+pub use refusal::{ServerError, ServerErrorKind};
+pub use request::Request;
+pub use statistics::Statistics;
+pub use subscriber::Subscriber;

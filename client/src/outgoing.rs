@@ -1,0 +1,373 @@
+//! The meeting place of callers and driver: the outgoing buffer and what goes with it.
+//!
+//! In: lines and commands, from any thread, under one short lock. Out: both, taken together by the
+//! driver, so that the engine knows of a subscription before its SUB can be answered. A caller wakes
+//! the driver only when it sleeps; while it writes, lines collect for its next turn.
+//!
+//! ```text
+//! callers ──▶ buffer: SUB a 1⏎PUB b 2⏎…    ──▶ driver: one swap, one write
+//!             commands: [subscribe 1]      ──▶ engine
+//! ```
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Context;
+
+use dunlin_protocol::encode::{self, Publication};
+use tokio::sync::{Notify, oneshot};
+
+use crate::command::{Command, Confirmed, Sink};
+use crate::engine::Engine;
+use crate::error::{FlushErrorKind, SubscribeErrorKind};
+use crate::message::Subject;
+use crate::queue::Queue;
+use crate::replies::Replies;
+use crate::sift::Kept;
+
+mod state;
+
+pub use state::DrainReport;
+use state::{Draining, State};
+pub(crate) use state::{Phase, Totals, Untaken};
+
+/// How many bytes may wait to be sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OutgoingLimits {
+    /// While there is a connection; a publish that finds no room waits for it.
+    pub(crate) connected: usize,
+    /// While there is none; a publish that finds no room fails.
+    pub(crate) disconnected: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    limits: OutgoingLimits,
+    /// Notified whenever waiting publishers should try again.
+    room: Notify,
+    state: Mutex<State>,
+}
+
+/// Whether the driver may sleep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// There is something to do.
+    Work,
+    /// It will be woken.
+    Asleep,
+    /// Everybody has gone and nothing is left to send.
+    Over,
+}
+
+/// Callers: each of these is one short lock.
+impl Outgoing {
+    pub(crate) fn new(limits: OutgoingLimits) -> Self {
+        Self {
+            limits,
+            room: Notify::new(),
+            state: Mutex::new(State::new()),
+        }
+    }
+
+    /// Notified when it is worth trying again after [`Untaken::NoRoom`].
+    pub(crate) fn room(&self) -> &Notify {
+        &self.room
+    }
+
+    /// Appends one message, whose names are already checked.
+    pub(crate) fn publish(&self, publication: &Publication<'_>) -> Result<(), Untaken> {
+        let mut state = self.lock();
+        state.check(publication, self.limits)?;
+        state.append(publication);
+        unlock_and_wake(state);
+        Ok(())
+    }
+
+    /// Appends one request, and before the first one the subscription for its answer.
+    pub(crate) fn request(
+        &self,
+        publication: &Publication<'_>,
+        replies: &Replies,
+    ) -> Result<(), Untaken> {
+        let mut state = self.lock();
+        state.check(publication, self.limits)?;
+        if state.inbox_sid.is_none() {
+            let sid = state.subscribe(replies.filter(), None, Sink::Replies, None);
+            state.inbox_sid = Some(sid);
+        }
+        state.append(publication);
+        unlock_and_wake(state);
+        Ok(())
+    }
+
+    /// Makes a subscription; returns its sid.
+    pub(crate) fn subscribe(
+        &self,
+        subject: Subject,
+        group: Option<Subject>,
+        queue: Arc<Queue>,
+        confirmed: Option<Confirmed>,
+    ) -> Result<u64, SubscribeErrorKind> {
+        let mut state = self.lock();
+        if state.is_ending() {
+            return Err(SubscribeErrorKind::Closed);
+        }
+        if state.phase == Phase::Connected && state.buffer.len() > self.limits.connected {
+            return Err(SubscribeErrorKind::BufferFull);
+        }
+        let sid = state.subscribe(subject, group, Sink::Queue(queue), confirmed);
+        unlock_and_wake(state);
+        Ok(sid)
+    }
+
+    /// Ends a subscription, now or after `max` messages; false if all are ended already.
+    pub(crate) fn unsubscribe(&self, sid: u64, max: Option<u64>) -> bool {
+        let mut state = self.lock();
+        if state.is_ending() {
+            return false;
+        }
+        if state.phase == Phase::Connected {
+            encode::unsubscribe(&mut state.buffer, sid, max);
+        }
+        state.commands.push(Command::Unsubscribe { sid, max });
+        unlock_and_wake(state);
+        true
+    }
+
+    /// Ends a subscription; the receiver hears when nothing more can come. None if that is so now.
+    pub(crate) fn drain_subscription(
+        &self,
+        sid: u64,
+    ) -> Option<oneshot::Receiver<Result<(), FlushErrorKind>>> {
+        let mut state = self.lock();
+        if state.phase != Phase::Connected {
+            drop(state);
+            self.unsubscribe(sid, None);
+            return None;
+        }
+        let (flushed, receiver) = oneshot::channel();
+        encode::unsubscribe(&mut state.buffer, sid, None);
+        state.buffer.extend_from_slice(encode::PING);
+        state
+            .commands
+            .push(Command::DrainSubscription { sid, flushed });
+        unlock_and_wake(state);
+        Some(receiver)
+    }
+
+    /// Asks to hear when the server has handled everything accepted so far.
+    pub(crate) fn flush(
+        &self,
+    ) -> Result<oneshot::Receiver<Result<(), FlushErrorKind>>, FlushErrorKind> {
+        let mut state = self.lock();
+        match state.phase {
+            Phase::Draining | Phase::Closed => return Err(FlushErrorKind::Closed),
+            Phase::Connected => {}
+            // A caller who asks again and again while nobody answers must not fill the memory.
+            Phase::Pending | Phase::Disconnected => {
+                if state.buffer.len() + encode::PING.len() > self.limits.disconnected {
+                    return Err(FlushErrorKind::Disconnected);
+                }
+            }
+        }
+        let (flushed, receiver) = oneshot::channel();
+        state.buffer.extend_from_slice(encode::PING);
+        state.commands.push(Command::Flush(flushed));
+        unlock_and_wake(state);
+        Ok(receiver)
+    }
+
+    /// Lets nothing more in and finishes what is there. None if that was asked for already.
+    pub(crate) fn drain(&self) -> Option<oneshot::Receiver<DrainReport>> {
+        let mut state = self.lock();
+        if state.is_ending() {
+            return None;
+        }
+        let (report, receiver) = oneshot::channel();
+        state.draining = Some(Draining {
+            report,
+            pending: state.messages + state.messages_in_hand,
+        });
+        if state.phase == Phase::Connected {
+            state.commands.push(Command::Drain);
+        }
+        state.phase = Phase::Draining;
+        state.wake();
+        drop(state);
+        self.room.notify_waiters(); // Those who wait for room hear that there will be none.
+        Some(receiver)
+    }
+
+    /// Nobody is left to ask for anything: the driver sends what is there and goes.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.lock();
+        state.is_abandoned = true;
+        state.wake();
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.lock().phase
+    }
+
+    pub(crate) fn totals(&self) -> Totals {
+        self.lock().totals
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing that runs under the lock can leave the state half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The driver's side.
+impl Outgoing {
+    /// Moves the lines behind `writing`, which is written to its end, and has the engine do what
+    /// goes with them.
+    pub(crate) fn take(&self, writing: &mut Vec<u8>, engine: &mut Engine) {
+        let mut state = self.lock();
+        if writing.is_empty() {
+            std::mem::swap(writing, &mut state.buffer);
+        } else {
+            writing.append(&mut state.buffer);
+        }
+        state.messages_in_hand = std::mem::take(&mut state.messages);
+        let commands = std::mem::take(&mut state.commands);
+        drop(state);
+        if !writing.is_empty() {
+            self.room.notify_waiters();
+        }
+        commands
+            .into_iter()
+            .for_each(|command| engine.apply(command));
+    }
+
+    /// Takes the commands alone, while there is no connection. False when the client ends.
+    pub(crate) fn take_commands(&self, cx: &Context<'_>, engine: &mut Engine) -> bool {
+        let mut state = self.lock();
+        let commands = std::mem::take(&mut state.commands);
+        state.is_blocked = true;
+        state.driver = Some(cx.waker().clone());
+        let goes_on = !state.is_abandoned && state.phase != Phase::Draining;
+        drop(state);
+        commands
+            .into_iter()
+            .for_each(|command| engine.apply(command));
+        goes_on
+    }
+
+    /// Lays the driver to sleep, unless there is something to do. `is_blocked`: it cannot write now.
+    pub(crate) fn sleep(&self, cx: &Context<'_>, is_blocked: bool) -> Rest {
+        let mut state = self.lock();
+        if !is_blocked {
+            if !state.buffer.is_empty() || !state.commands.is_empty() {
+                return Rest::Work;
+            }
+            if state.is_abandoned {
+                return Rest::Over;
+            }
+        }
+        state.is_blocked = is_blocked;
+        state.driver = Some(cx.waker().clone());
+        Rest::Asleep
+    }
+
+    /// A connection stands: the engine puts in what comes before the buffer.
+    pub(crate) fn connected(
+        &self,
+        payload_max: usize,
+        has_headers: bool,
+        engine: &mut Engine,
+        replies: &Replies,
+    ) {
+        let mut state = self.lock();
+        if payload_max < state.payload_max && !state.buffer.is_empty() {
+            // One message over the server's limit would cost the connection that all are sent on.
+            state.drop_larger_than(payload_max, replies);
+        }
+        state.payload_max = payload_max;
+        state.has_headers = has_headers;
+        if matches!(state.phase, Phase::Pending | Phase::Disconnected) {
+            state.phase = Phase::Connected;
+        }
+        let commands = std::mem::take(&mut state.commands);
+        drop(state);
+        commands
+            .into_iter()
+            .for_each(|command| engine.apply(command));
+    }
+
+    /// The server has changed what it takes.
+    pub(crate) fn limits_changed(&self, payload_max: usize) {
+        self.lock().payload_max = payload_max;
+    }
+
+    /// The connection is lost, `written` bytes of `writing` after its beginning: keeps the publishes
+    /// that are not sent. Returns the tokens of the requests among them.
+    pub(crate) fn lost(
+        &self,
+        writing: &[u8],
+        written: usize,
+        engine: &mut Engine,
+        replies: &Replies,
+    ) -> Vec<u64> {
+        let mut state = self.lock();
+        if state.phase == Phase::Connected {
+            state.phase = Phase::Disconnected;
+        }
+        let mut kept = Kept::default();
+        kept.add_unsent(writing, written, replies);
+        let buffer = std::mem::take(&mut state.buffer);
+        kept.add_unsent(&buffer, 0, replies);
+        state.buffer = kept.bytes;
+        state.messages = kept.messages;
+        state.messages_in_hand = 0;
+        let commands = std::mem::take(&mut state.commands);
+        drop(state);
+        commands
+            .into_iter()
+            .for_each(|command| engine.apply(command));
+        engine.lost();
+        self.room.notify_waiters(); // Other limits hold now.
+        kept.tokens
+    }
+
+    /// The subscription for answers is gone; the next request makes it again.
+    pub(crate) fn inbox_lost(&self) {
+        self.lock().inbox_sid = None;
+    }
+
+    /// The end: nothing is accepted any more, what waits is thrown away and counted.
+    pub(crate) fn close(&self, engine: &mut Engine) {
+        let mut state = self.lock();
+        state.phase = Phase::Closed;
+        let discarded = std::mem::take(&mut state.messages);
+        state.totals.discarded += discarded;
+        state.buffer = Vec::new();
+        let commands = std::mem::take(&mut state.commands);
+        let draining = state.draining.take();
+        drop(state);
+        commands
+            .into_iter()
+            .for_each(|command| engine.apply(command));
+        let queued = engine.queued();
+        engine.close();
+        self.room.notify_waiters();
+        if let Some(Draining { report, pending }) = draining {
+            let _ = report.send(DrainReport {
+                flushed: pending.saturating_sub(discarded),
+                discarded,
+                queued,
+            });
+        }
+    }
+}
+
+/// Lets go of the lock, then wakes the driver if that can help.
+fn unlock_and_wake(mut state: MutexGuard<'_, State>) {
+    if state.is_blocked && (state.phase == Phase::Connected || state.commands.is_empty()) {
+        return; // It writes, and looks here when it has; or it has nothing to write to.
+    }
+    let driver = state.driver.take();
+    drop(state);
+    if let Some(driver) = driver {
+        driver.wake();
+    }
+}

@@ -1,0 +1,199 @@
+//! What lies under the lock of the outgoing buffer.
+//!
+//! Plain changes of a plain struct; who may call them when is settled one floor up.
+
+use std::task::Waker;
+
+use dunlin_protocol::encode::{self, Publication};
+use tokio::sync::oneshot;
+
+use super::OutgoingLimits;
+use crate::command::{Command, Confirmed, NewSubscription, Sink};
+use crate::error::PublishErrorKind;
+use crate::message::Subject;
+use crate::replies::Replies;
+use crate::sift::Kept;
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) phase: Phase,
+    /// Lines for the server. Without a connection: publishes, and the PINGs of waiting flushes.
+    pub(super) buffer: Vec<u8>,
+    /// How many of them are publishes.
+    pub(super) messages: u64,
+    /// How many publishes the driver took and has not written whole.
+    pub(super) messages_in_hand: u64,
+    pub(super) commands: Vec<Command>,
+    pub(super) last_sid: u64,
+    /// The subscription that answers come to, once it is made.
+    pub(super) inbox_sid: Option<u64>,
+    /// The largest body the server takes, in bytes; unknown before the first connection.
+    pub(super) payload_max: usize,
+    pub(super) has_headers: bool,
+    pub(super) totals: Totals,
+    /// The driver, while it sleeps.
+    pub(super) driver: Option<Waker>,
+    /// Whether the driver sleeps because it cannot write: then a publish need not wake it.
+    pub(super) is_blocked: bool,
+    /// No client and no subscriber is left.
+    pub(super) is_abandoned: bool,
+    pub(super) draining: Option<Draining>,
+}
+
+/// Where the client stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// There was no connection yet.
+    Pending,
+    Connected,
+    Disconnected,
+    /// Nothing more is accepted; what was is being finished.
+    Draining,
+    Closed,
+}
+
+/// What was accepted from callers, and what became of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Totals {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+    pub(crate) discarded: u64,
+}
+
+/// What a drain came to, as [`Client::drain`](crate::Client::drain) reports it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DrainReport {
+    /// Published messages that still waited when the drain began and reached the server.
+    pub flushed: u64,
+    /// Published messages that were thrown away, because there was no connection to send them on.
+    pub discarded: u64,
+    /// Messages that have arrived and were not read yet; their subscribers still can.
+    pub queued: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Draining {
+    pub(super) report: oneshot::Sender<DrainReport>,
+    pub(super) pending: u64, // Publishes that waited when it began.
+}
+
+/// Why a publish was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Untaken {
+    /// The buffer is full; wait for room and try again.
+    NoRoom,
+    Refused(PublishErrorKind),
+}
+
+impl State {
+    pub(super) fn new() -> Self {
+        Self {
+            phase: Phase::Pending,
+            buffer: Vec::new(),
+            messages: 0,
+            messages_in_hand: 0,
+            commands: Vec::new(),
+            last_sid: 0,
+            inbox_sid: None,
+            payload_max: usize::MAX,
+            has_headers: true,
+            totals: Totals::default(),
+            driver: None,
+            is_blocked: false,
+            is_abandoned: false,
+            draining: None,
+        }
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        matches!(self.phase, Phase::Draining | Phase::Closed)
+    }
+
+    /// Whether the message can be taken now.
+    pub(super) fn check(
+        &self,
+        publication: &Publication<'_>,
+        limits: OutgoingLimits,
+    ) -> Result<(), Untaken> {
+        let headers_len = publication
+            .headers
+            .map_or(0, |headers| headers.encoded_len());
+        let body_len = headers_len + publication.payload.len();
+        let reply_len = publication.reply.map_or(0, <[u8]>::len);
+        let len = body_len + publication.subject.len() + reply_len + LINE_LEN;
+        let refused = |kind| Err(Untaken::Refused(kind));
+        match self.phase {
+            Phase::Draining | Phase::Closed => refused(PublishErrorKind::Closed),
+            _ if body_len > self.payload_max => refused(PublishErrorKind::PayloadTooLarge),
+            _ if headers_len > 0 && !self.has_headers => {
+                refused(PublishErrorKind::HeadersUnsupported)
+            }
+            // A message larger than the whole buffer still gets through, when it is alone.
+            Phase::Connected => match self.buffer.len() + len > limits.connected {
+                true if !self.buffer.is_empty() => Err(Untaken::NoRoom),
+                _ => Ok(()),
+            },
+            Phase::Pending | Phase::Disconnected => {
+                match self.buffer.len() + len > limits.disconnected {
+                    true => refused(PublishErrorKind::BufferFull),
+                    false => Ok(()),
+                }
+            }
+        }
+    }
+
+    pub(super) fn append(&mut self, publication: &Publication<'_>) {
+        let before = self.buffer.len();
+        encode::publish(&mut self.buffer, publication);
+        self.messages += 1;
+        self.totals.messages += 1;
+        self.totals.bytes += (self.buffer.len() - before) as u64;
+    }
+
+    pub(super) fn subscribe(
+        &mut self,
+        subject: Subject,
+        group: Option<Subject>,
+        sink: Sink,
+        confirmed: Option<Confirmed>,
+    ) -> u64 {
+        self.last_sid += 1;
+        let sid = self.last_sid;
+        let has_line = self.phase == Phase::Connected;
+        if has_line {
+            let group = group.as_ref().map(|group| group.as_bytes());
+            encode::subscribe(&mut self.buffer, subject.as_bytes(), group, sid);
+            if confirmed.is_some() {
+                self.buffer.extend_from_slice(encode::PING);
+            }
+        }
+        self.commands.push(Command::Subscribe(NewSubscription {
+            sid,
+            subject,
+            group,
+            sink,
+            confirmed,
+            has_line,
+        }));
+        sid
+    }
+
+    pub(super) fn drop_larger_than(&mut self, payload_max: usize, replies: &Replies) {
+        let mut kept = Kept::default();
+        kept.add_smaller(&self.buffer, payload_max, replies);
+        self.buffer = kept.bytes;
+        self.messages = kept.messages;
+        self.totals.discarded += kept.too_large;
+    }
+
+    /// Wakes the driver if it sleeps.
+    pub(super) fn wake(&mut self) {
+        if let Some(driver) = self.driver.take() {
+            driver.wake();
+        }
+    }
+}
+
+/// The most that a line adds to its names and its body: verb, blanks, two sizes, two line ends.
+const LINE_LEN: usize = 32;

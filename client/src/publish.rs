@@ -1,0 +1,64 @@
+//! Putting messages into the outgoing buffer, and waiting for room there.
+
+use std::pin::pin;
+
+use dunlin_protocol::encode::Publication;
+
+use crate::error::{PublishError, PublishErrorKind};
+use crate::handle::Handle;
+use crate::message::is_publishable;
+use crate::outgoing::Untaken;
+
+/// The bytes of `subject`, if it can be published to.
+pub(crate) fn checked(subject: &str) -> Result<&[u8], PublishError> {
+    match is_publishable(subject.as_bytes()) {
+        true => Ok(subject.as_bytes()),
+        false => {
+            let detail = format!("{subject:?}");
+            Err(PublishError::with_detail(
+                PublishErrorKind::InvalidSubject,
+                detail,
+            ))
+        }
+    }
+}
+
+/// Sends a message, as soon as there is room for it.
+pub(crate) async fn send(
+    publication: &Publication<'_>,
+    handle: &Handle,
+) -> Result<(), PublishError> {
+    let outgoing = &handle.shared.outgoing;
+    when_there_is_room(handle, || outgoing.publish(publication)).await
+}
+
+/// Sends a request, as soon as there is room for it.
+pub(crate) async fn send_request(
+    publication: &Publication<'_>,
+    handle: &Handle,
+) -> Result<(), PublishError> {
+    let (outgoing, replies) = (&handle.shared.outgoing, &handle.shared.replies);
+    when_there_is_room(handle, || outgoing.request(publication, replies)).await
+}
+
+/// Does not wait in the usual case. A dropped future has sent nothing.
+async fn when_there_is_room(
+    handle: &Handle,
+    put: impl Fn() -> Result<(), Untaken>,
+) -> Result<(), PublishError> {
+    let mut outcome = put();
+    while outcome == Err(Untaken::NoRoom) {
+        let mut room = pin!(handle.shared.outgoing.room().notified());
+        // Registered before the second look, so that room made in between is not missed.
+        room.as_mut().enable();
+        outcome = put();
+        if outcome == Err(Untaken::NoRoom) {
+            room.await;
+            outcome = put();
+        }
+    }
+    match outcome {
+        Err(Untaken::Refused(kind)) => Err(kind.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,174 @@
+//! A subscription, as its reader holds it.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+
+use crate::error::{FlushErrorKind, SubscribeErrorKind, UnsubscribeError, UnsubscribeErrorKind};
+use crate::handle::Handle;
+use crate::message::{Message, Subject};
+use crate::queue::{End, Queue};
+
+/// The messages of one subscription: a stream, made by
+/// [`Client::subscribe`](crate::Client::subscribe).
+///
+/// Messages wait in a queue that is bounded in messages and in bytes
+/// ([`subscription_capacity`](crate::ConnectOptions::subscription_capacity)); what finds no room is
+/// dropped, counted in [`Subscriber::dropped`] and told by
+/// [`Event::SlowConsumer`](crate::Event::SlowConsumer). The connection itself is never held up.
+///
+/// It lives on over reconnects. Dropping it unsubscribes; it can be dropped anywhere, also outside
+/// of a runtime. As long as it lives the connection is kept, even when every
+/// [`Client`](crate::Client) is gone.
+pub struct Subscriber {
+    handle: Arc<Handle>,
+    queue: Arc<Queue>,
+    sid: u64,
+    subject: Subject,
+}
+
+impl Subscriber {
+    pub(crate) fn new(handle: Arc<Handle>, queue: Arc<Queue>, sid: u64, subject: Subject) -> Self {
+        Self {
+            handle,
+            queue,
+            sid,
+            subject,
+        }
+    }
+
+    /// Waits for the next message; none when the subscription has ended and all are read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no message.
+    pub async fn next(&mut self) -> Option<Message> {
+        std::future::poll_fn(|cx| self.queue.poll_next(cx)).await
+    }
+
+    /// Takes the next message if one is there.
+    pub fn try_next(&mut self) -> Option<Message> {
+        self.queue.try_next()
+    }
+
+    /// Ends the subscription. What is queued can still be read; what is on its way is not kept.
+    ///
+    /// Does not wait for the server.
+    ///
+    /// # Errors
+    ///
+    /// The connection is closed, and all subscriptions with it.
+    pub async fn unsubscribe(&mut self) -> Result<(), UnsubscribeError> {
+        self.end(None)
+    }
+
+    /// Ends the subscription after `max` messages, counted from its beginning; at once if there
+    /// were as many already.
+    ///
+    /// Does not wait for the server. Where a publisher is fast, more than `max` may be on their way
+    /// already; no more than `max` are delivered here. The count goes on over reconnects.
+    ///
+    /// # Errors
+    ///
+    /// The connection is closed, and all subscriptions with it.
+    pub async fn unsubscribe_after(&mut self, max: u64) -> Result<(), UnsubscribeError> {
+        self.end(Some(max))
+    }
+
+    /// Ends the subscription and waits until nothing more can come: all that the server sent before
+    /// it heard of the end is queued then, and the stream ends behind it.
+    ///
+    /// # Errors
+    ///
+    /// The connection is closed or was lost meanwhile; the subscription has ended all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future leaves the subscription ending.
+    pub async fn drain(&mut self) -> Result<(), UnsubscribeError> {
+        if self.queue.ended().is_some() {
+            return Ok(());
+        }
+        let Some(flushed) = self.handle.shared.outgoing.drain_subscription(self.sid) else {
+            return Ok(());
+        };
+        match flushed.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(FlushErrorKind::Disconnected)) => Err(UnsubscribeErrorKind::Disconnected.into()),
+            Ok(Err(FlushErrorKind::Closed)) | Err(_) => Err(UnsubscribeErrorKind::Closed.into()),
+        }
+    }
+
+    /// What was subscribed to.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// The number of the subscription, as in [`SlowConsumer::sid`](crate::SlowConsumer).
+    pub fn sid(&self) -> u64 {
+        self.sid
+    }
+
+    /// How many messages found no room in the queue, since the beginning. Exact.
+    pub fn dropped(&self) -> u64 {
+        self.queue.dropped()
+    }
+
+    /// How many messages wait to be read, and how many bytes of headers and payload they are.
+    pub fn queued(&self) -> (usize, usize) {
+        self.queue.queued()
+    }
+
+    /// Why the stream has ended or will, if the server refused the subscription: perhaps long after
+    /// it was made, when permissions change.
+    pub fn refused(&self) -> Option<SubscribeErrorKind> {
+        match self.queue.ended() {
+            Some(End::Refused(kind)) => Some(kind),
+            Some(End::Done) | None => None,
+        }
+    }
+
+    fn end(&self, max: Option<u64>) -> Result<(), UnsubscribeError> {
+        if self.queue.ended().is_some() {
+            return Ok(());
+        }
+        if max.is_none_or(|max| max == 0) {
+            self.queue.end(End::Done);
+        }
+        match self
+            .handle
+            .shared
+            .outgoing
+            .unsubscribe(self.sid, max.filter(|&max| max > 0))
+        {
+            true => Ok(()),
+            false => Err(UnsubscribeErrorKind::Closed.into()),
+        }
+    }
+}
+
+impl Stream for Subscriber {
+    type Item = Message;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.queue.poll_next(cx)
+    }
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        let _ = self.end(None); // Closed already: then there is nothing to end.
+    }
+}
+
+impl fmt::Debug for Subscriber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscriber")
+            .field("sid", &self.sid)
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
+    }
+}
