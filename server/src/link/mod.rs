@@ -7,6 +7,7 @@
 
 mod chunk;
 mod outbox;
+mod queue;
 mod reason;
 mod wakes;
 
@@ -16,7 +17,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 pub(crate) use chunk::{Chunks, Pool};
-pub(crate) use outbox::{Dropped, Flushed, Outbox, Refused, Status, Wire, Writing};
+pub(crate) use outbox::{Flushed, Outbox, Refused, Status, Wire, Writing};
+pub(crate) use queue::Dropped;
 pub(crate) use reason::Reason;
 pub(crate) use wakes::Wakes;
 

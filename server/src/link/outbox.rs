@@ -7,10 +7,8 @@
 //!
 //! Any worker may append, and any worker may flush: the one that flushes takes the segments out,
 //! writes without holding the lock, and puts back what the socket did not take. Invariants: one
-//! writer at a time; an outbox that is being written or is blocked is flushed by nobody else;
-//! `pending_bytes` never exceeds the limit by more than the last words of a connection; a chunk always
-//! begins a message and a shared payload never does, so that a connection can be cut between two
-//! messages.
+//! writer at a time; an outbox that is being written or is blocked is flushed by nobody else; what
+//! is pending never exceeds the limit by more than the last words of a connection.
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -18,12 +16,10 @@ use std::task::Waker;
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
-use smallvec::SmallVec;
 
+use super::queue::{Dropped, Queue, Segments};
 use super::{Chunks, Reason, Wakes};
 
-/// The most segments handed to the kernel at once; more than this fit no socket buffer.
-const VECTORS_MAX: usize = 64;
 /// More pending than this, in bytes, and publishers hold back for a while: what a reader has not
 /// read by then has left the cache. From the trial measured 2026-11.
 const HIGH_WATER: usize = 512 * 1024;
@@ -79,9 +75,8 @@ pub(crate) enum Refused {
 
 #[derive(Default)]
 struct State {
-    segments: SmallVec<[Segment; 1]>, // Sent from the front.
-    pending_bytes: usize,             // In `segments` and in the hands of a writer.
-    drained_bytes: u64,               // Ever taken by the socket; shows progress.
+    queue: Queue,
+    drained_bytes: u64, // Ever taken by the socket; shows progress.
     /// `drained_bytes` when a publisher last waited for this reader.
     waited_at: Option<u64>,
     ending: Option<Ending>,
@@ -90,46 +85,12 @@ struct State {
     is_blocked: bool,
     owner: Option<Waker>,
     waiting: Vec<Waker>, // Publishers that wait for this outbox to drain.
-    dropped: Dropped,
-}
-
-/// What was queued and will not be sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Dropped {
-    pub(crate) messages: u64,
-    pub(crate) bytes: u64,
 }
 
 struct Ending {
     reason: Reason,
     /// Set by a cut until the queue has been dropped: the last thing to say.
-    last_words: Option<Box<[u8]>>,
-}
-
-struct Segment {
-    data: Data,
-    sent: usize,   // At most the length of `data`.
-    messages: u32, // How many begin in it.
-}
-
-enum Data {
-    /// Whole messages, but for the last one if a shared payload follows.
-    Chunk(Vec<u8>),
-    /// The rest of a message whose head stands in the chunk before.
-    Shared(Bytes),
-}
-
-impl Segment {
-    fn begins_message(&self) -> bool {
-        matches!(self.data, Data::Chunk(_))
-    }
-
-    fn left(&self) -> &[u8] {
-        match &self.data {
-            Data::Chunk(chunk) => &chunk[self.sent..],
-            Data::Shared(bytes) => &bytes[self.sent..],
-        }
-    }
+    last_words: Option<Vec<u8>>,
 }
 
 impl<W> Outbox<W> {
@@ -162,60 +123,43 @@ impl<W: ?Sized + Wire> Outbox<W> {
         if state.is_blocked {
             return Ok(Flushed::Blocked);
         }
-        if state.segments.is_empty() {
-            return Ok(Flushed::Done);
-        }
         state.is_writing = true;
-        loop {
-            let mut segments = std::mem::take(&mut state.segments);
+        while !state.queue.is_empty() {
+            let mut segments = state.queue.take();
             drop(state);
-            let written = self.write(&segments);
-            advance(&mut segments, *written.as_ref().unwrap_or(&0), chunks);
+            let written = segments.write_to(&self.wire);
+            segments.advance(*written.as_ref().unwrap_or(&0), chunks);
             state = self.state.lock();
-            state.put_back(segments);
+            state.put_back(segments, *written.as_ref().unwrap_or(&0));
             match written {
+                Ok(1..) => state = self.release_waiting(state),
                 Ok(0) => return state.stop_writing(Err(io::ErrorKind::WriteZero.into())),
-                Ok(bytes) => state.drained(bytes),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     state.is_blocked = true;
-                    let owner = state.owner.clone();
-                    let result = state.stop_writing(Ok(Flushed::Blocked));
-                    drop(state);
-                    if let Some(owner) = owner {
-                        owner.wake();
-                    }
-                    return result;
+                    wake_after(state);
+                    return Ok(Flushed::Blocked);
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return state.stop_writing(Err(error)),
             }
-            let waiting = state.released();
-            if state.segments.is_empty() {
-                state.is_writing = false;
-                // An owner that waits for the last byte before it hangs up.
-                let owner = state.ending.as_ref().and(state.owner.clone());
-                drop(state);
-                waiting.into_iter().chain(owner).for_each(Waker::wake);
-                return Ok(Flushed::Done);
-            }
-            if !waiting.is_empty() {
-                drop(state);
-                waiting.into_iter().for_each(Waker::wake);
-                state = self.state.lock();
-            }
         }
+        if state.ending.is_some() {
+            wake_after(state); // The owner waits for the last byte to hang up.
+        } else {
+            state.is_writing = false;
+        }
+        Ok(Flushed::Done)
     }
 
-    fn write(&self, segments: &[Segment]) -> io::Result<usize> {
-        if let [segment] = segments {
-            return self.wire.try_write(&[IoSlice::new(segment.left())]);
+    /// Lets the publishers go on that waited for what has been written now.
+    fn release_waiting<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        if state.waiting.is_empty() || state.queue.pending_bytes > LOW_WATER {
+            return state;
         }
-        let vectors: SmallVec<[IoSlice<'_>; VECTORS_MAX]> = segments
-            .iter()
-            .take(VECTORS_MAX)
-            .map(|segment| IoSlice::new(segment.left()))
-            .collect();
-        self.wire.try_write(&vectors)
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+        self.state.lock()
     }
 
     /// Writes under the lock; the guard notes the outbox in `wakes` where that is needed.
@@ -256,7 +200,7 @@ impl<W: ?Sized + Wire> Outbox<W> {
         let state = self.state.lock();
         Status {
             is_blocked: state.is_blocked,
-            is_empty: state.segments.is_empty() && !state.is_writing,
+            is_empty: state.queue.is_empty() && !state.is_writing,
             drained_bytes: state.drained_bytes,
             ending: state.ending.as_ref().map(|ending| ending.reason),
         }
@@ -271,22 +215,12 @@ impl<W: ?Sized + Wire> Outbox<W> {
     /// by a cut before.
     pub(crate) fn discard(&self, chunks: &mut Chunks) -> Dropped {
         let mut state = self.state.lock();
-        let segments = std::mem::take(&mut state.segments);
-        let mut dropped = state.dropped;
-        for segment in &segments {
-            dropped.messages += u64::from(segment.messages);
-            dropped.bytes += segment.left().len() as u64;
-        }
-        state.pending_bytes = 0;
+        let (segments, dropped) = state.queue.clear();
         let waiting = std::mem::take(&mut state.waiting);
         state.owner = None;
         drop(state);
         waiting.into_iter().for_each(Waker::wake);
-        for segment in segments {
-            if let Data::Chunk(chunk) = segment.data {
-                chunks.give(chunk);
-            }
-        }
+        segments.give_to(chunks);
         dropped
     }
 
@@ -294,7 +228,7 @@ impl<W: ?Sized + Wire> Outbox<W> {
     /// something since somebody last waited for it.
     pub(crate) fn wants_pause(&self) -> bool {
         let mut state = self.state.lock();
-        if state.pending_bytes <= HIGH_WATER || state.ending.is_some() {
+        if state.queue.pending_bytes <= HIGH_WATER || state.ending.is_some() {
             return false;
         }
         let has_progressed = state.waited_at != Some(state.drained_bytes);
@@ -305,7 +239,7 @@ impl<W: ?Sized + Wire> Outbox<W> {
     /// Whether the reader has caught up, or is gone; if not, wakes `waker` when it has.
     pub(crate) fn has_room_or_wake(&self, waker: &Waker) -> bool {
         let mut state = self.state.lock();
-        if state.pending_bytes <= LOW_WATER || state.ending.is_some() {
+        if state.queue.pending_bytes <= LOW_WATER || state.ending.is_some() {
             return true;
         }
         if !state.waiting.iter().any(|waiting| waiting.will_wake(waker)) {
@@ -316,26 +250,10 @@ impl<W: ?Sized + Wire> Outbox<W> {
 }
 
 impl State {
-    fn put_back(&mut self, segments: SmallVec<[Segment; 1]>) {
-        if !segments.is_empty() {
-            let appended = std::mem::replace(&mut self.segments, segments);
-            self.segments.extend(appended);
-        }
+    fn put_back(&mut self, rest: Segments, written: usize) {
+        self.drained_bytes += written as u64;
+        self.queue.put_back(rest, written);
         self.apply_cut();
-    }
-
-    fn drained(&mut self, bytes: usize) {
-        self.drained_bytes += bytes as u64;
-        self.pending_bytes = self.pending_bytes.saturating_sub(bytes);
-    }
-
-    /// The publishers that may go on now.
-    fn released(&mut self) -> Vec<Waker> {
-        if self.pending_bytes <= LOW_WATER {
-            std::mem::take(&mut self.waiting)
-        } else {
-            Vec::new()
-        }
     }
 
     fn stop_writing(&mut self, result: io::Result<Flushed>) -> io::Result<Flushed> {
@@ -343,7 +261,7 @@ impl State {
         result
     }
 
-    fn end(&mut self, reason: Reason, last_words: Option<Box<[u8]>>) {
+    fn end(&mut self, reason: Reason, last_words: Option<Vec<u8>>) {
         if self.ending.is_none() {
             self.ending = Some(Ending { reason, last_words });
             if !self.is_writing {
@@ -352,58 +270,24 @@ impl State {
         }
     }
 
-    /// After a cut: keeps the message that is under way, drops those behind it, says the last
-    /// words.
+    /// Once, after a cut, when no writer has the front of the queue.
     fn apply_cut(&mut self) {
-        let Some(words) = self
+        if let Some(words) = self
             .ending
             .as_mut()
             .and_then(|ending| ending.last_words.take())
-        else {
-            return;
-        };
-        let keep = self
-            .segments
-            .iter()
-            .enumerate()
-            .position(|(at, segment)| segment.begins_message() && (at > 0 || segment.sent == 0))
-            .unwrap_or(self.segments.len());
-        for segment in &self.segments[keep..] {
-            self.dropped.messages += u64::from(segment.messages);
-            self.dropped.bytes += segment.left().len() as u64;
+        {
+            self.queue.cut(words);
         }
-        self.segments.truncate(keep);
-        self.segments.push(Segment {
-            data: Data::Chunk(words.into_vec()),
-            sent: 0,
-            messages: 0,
-        });
-        self.pending_bytes = self
-            .segments
-            .iter()
-            .map(|segment| segment.left().len())
-            .sum();
     }
 }
 
-/// Takes `written` bytes off the front of `segments`; the memory of finished ones goes back into
-/// `chunks`. Called without the lock.
-fn advance(segments: &mut SmallVec<[Segment; 1]>, mut written: usize, chunks: &mut Chunks) {
-    let mut finished = 0;
-    for segment in segments.iter_mut() {
-        let left = segment.left().len();
-        if written < left {
-            segment.sent += written;
-            break;
-        }
-        written -= left;
-        finished += 1;
-    }
-    for segment in segments.drain(..finished) {
-        if let Data::Chunk(chunk) = segment.data {
-            chunks.give(chunk);
-        }
-    }
+/// Ends a turn of writing and wakes the connection's own loop.
+fn wake_after(mut state: MutexGuard<'_, State>) {
+    state.is_writing = false;
+    let owner = state.owner.clone();
+    drop(state);
+    owner.into_iter().for_each(Waker::wake);
 }
 
 /// An outbox under its lock.
@@ -426,7 +310,7 @@ impl Writing<'_> {
     ) -> Result<(), Refused> {
         let len = parts.iter().map(|part| part.len()).sum();
         self.admit(len, outbox, wakes)?;
-        self.push(len, parts, 1, wakes);
+        self.state.queue.push(len, parts, 1, wakes.chunks());
         Ok(())
     }
 
@@ -442,7 +326,9 @@ impl Writing<'_> {
         wakes: &mut Wakes,
     ) -> Result<(), Refused> {
         self.admit(line.len(), outbox, wakes)?;
-        self.push(line.len(), &[line], 0, wakes);
+        self.state
+            .queue
+            .push(line.len(), &[line], 0, wakes.chunks());
         Ok(())
     }
 
@@ -460,21 +346,16 @@ impl Writing<'_> {
     ) -> Result<(), Refused> {
         let head = parts.iter().map(|part| part.len()).sum();
         self.admit(head + shared.len(), outbox, wakes)?;
-        self.push(head, parts, 1, wakes);
-        let segment = Segment {
-            data: Data::Shared(shared),
-            sent: 0,
-            messages: 0,
-        };
-        self.state.segments.push(segment);
+        self.state.queue.push(head, parts, 1, wakes.chunks());
+        self.state.queue.push_shared(shared);
         Ok(())
     }
 
     /// Drops what is queued behind the message under way, and the one that did not fit; says
     /// `last_words` and ends. Wake what is returned when the lock is gone.
-    pub(crate) fn cut(&mut self, reason: Reason, last_words: &[u8]) -> Option<Waker> {
-        self.state.dropped.messages += 1;
-        self.state.end(reason, Some(last_words.into()));
+    pub(crate) fn cut(&mut self, reason: Reason, last_words: Vec<u8>) -> Option<Waker> {
+        self.state.queue.dropped.messages += 1;
+        self.state.end(reason, Some(last_words));
         self.state.owner.clone()
     }
 
@@ -488,38 +369,14 @@ impl Writing<'_> {
         if state.ending.is_some() {
             return Err(Refused::Ending);
         }
-        if state.pending_bytes + len > self.pending_max {
+        if state.queue.pending_bytes + len > self.pending_max {
             return Err(Refused::Full);
         }
-        state.pending_bytes += len;
         wakes.queued_bytes += len;
         if !(state.is_noted || state.is_writing || state.is_blocked) {
             state.is_noted = true;
             wakes.noted.push(Arc::clone(outbox));
         }
         Ok(())
-    }
-
-    fn push(&mut self, len: usize, parts: &[&[u8]], count: u32, wakes: &mut Wakes) {
-        let segments = &mut self.state.segments;
-        let is_first = segments.is_empty();
-        if let Some(Segment {
-            data: Data::Chunk(chunk),
-            messages,
-            ..
-        }) = segments.last_mut()
-            && chunk.capacity() - chunk.len() >= len
-        {
-            parts.iter().for_each(|part| chunk.extend_from_slice(part));
-            *messages += count;
-            return;
-        }
-        let mut chunk = wakes.chunks().take(len, is_first);
-        parts.iter().for_each(|part| chunk.extend_from_slice(part));
-        segments.push(Segment {
-            data: Data::Chunk(chunk),
-            sent: 0,
-            messages: count,
-        });
     }
 }

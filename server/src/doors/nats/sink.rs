@@ -134,7 +134,7 @@ impl Reader {
 fn cut(mut outbox: Writing<'_>) {
     let mut words = Vec::new();
     encode::err(&mut words, ErrText::SlowConsumer);
-    let owner = outbox.cut(Reason::SlowConsumerPendingBytes, &words);
+    let owner = outbox.cut(Reason::SlowConsumerPendingBytes, words);
     drop(outbox);
     if let Some(owner) = owner {
         owner.wake();

@@ -1,0 +1,277 @@
+//! The bytes that wait for one reader: chunks and shared payloads, sent from the front.
+//!
+//! Invariants: a chunk begins a message and a shared payload never does, so that the queue can be
+//! cut between two messages; `pending_bytes` is what is here and what a writer has taken out.
+
+use std::io::{self, IoSlice};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::Chunks;
+use super::outbox::Wire;
+
+/// The most segments handed to the kernel at once; more than this fit no socket buffer.
+const VECTORS_MAX: usize = 64;
+
+#[derive(Default)]
+pub(super) struct Queue {
+    segments: Segments,
+    pub(super) pending_bytes: usize,
+    pub(super) dropped: Dropped,
+}
+
+/// What was queued and will not be sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+}
+
+/// A run of segments, here or in the hands of a writer.
+#[derive(Default)]
+pub(super) struct Segments(SmallVec<[Segment; 1]>);
+
+struct Segment {
+    data: Data,
+    sent: usize,   // At most the length of `data`.
+    messages: u32, // How many begin in it.
+}
+
+enum Data {
+    /// Whole messages, but for the last one if a shared payload follows.
+    Chunk(Vec<u8>),
+    /// The rest of a message whose head stands in the chunk before.
+    Shared(Bytes),
+}
+
+impl Queue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.segments.0.is_empty()
+    }
+
+    /// Appends `parts`, `len` bytes together, in which `messages` messages begin.
+    pub(super) fn push(&mut self, len: usize, parts: &[&[u8]], messages: u32, chunks: &mut Chunks) {
+        self.pending_bytes += len;
+        let segments = &mut self.segments.0;
+        let is_first = segments.is_empty();
+        if let Some(Segment {
+            data: Data::Chunk(chunk),
+            messages: known,
+            ..
+        }) = segments.last_mut()
+            && chunk.capacity() - chunk.len() >= len
+        {
+            parts.iter().for_each(|part| chunk.extend_from_slice(part));
+            *known += messages;
+            return;
+        }
+        let mut chunk = chunks.take(len, is_first);
+        parts.iter().for_each(|part| chunk.extend_from_slice(part));
+        segments.push(Segment {
+            data: Data::Chunk(chunk),
+            sent: 0,
+            messages,
+        });
+    }
+
+    /// Appends the rest of the message that was pushed last.
+    pub(super) fn push_shared(&mut self, rest: Bytes) {
+        self.pending_bytes += rest.len();
+        self.segments.0.push(Segment {
+            data: Data::Shared(rest),
+            sent: 0,
+            messages: 0,
+        });
+    }
+
+    /// Hands everything to a writer.
+    pub(super) fn take(&mut self) -> Segments {
+        std::mem::take(&mut self.segments)
+    }
+
+    /// Takes back what the writer could not send, in front of what came meanwhile, after `written`
+    /// bytes of it went out.
+    pub(super) fn put_back(&mut self, rest: Segments, written: usize) {
+        self.pending_bytes -= written;
+        if !rest.0.is_empty() {
+            let appended = std::mem::replace(&mut self.segments, rest);
+            self.segments.0.extend(appended.0);
+        }
+    }
+
+    /// Keeps the message that is under way, drops those behind it, and ends with `words`.
+    pub(super) fn cut(&mut self, words: Vec<u8>) {
+        let segments = &mut self.segments.0;
+        let keep = segments
+            .iter()
+            .enumerate()
+            .position(|(at, segment)| segment.begins_message() && (at > 0 || segment.sent == 0))
+            .unwrap_or(segments.len());
+        for segment in segments.drain(keep..) {
+            self.dropped.add(&segment);
+        }
+        segments.push(Segment {
+            data: Data::Chunk(words),
+            sent: 0,
+            messages: 0,
+        });
+        self.pending_bytes = segments.iter().map(|segment| segment.left().len()).sum();
+    }
+
+    /// Drops everything; tells what the reader has lost in all.
+    pub(super) fn clear(&mut self) -> (Segments, Dropped) {
+        self.pending_bytes = 0;
+        let segments = self.take();
+        segments
+            .0
+            .iter()
+            .for_each(|segment| self.dropped.add(segment));
+        (segments, self.dropped)
+    }
+}
+
+impl Dropped {
+    fn add(&mut self, segment: &Segment) {
+        self.messages += u64::from(segment.messages);
+        self.bytes += segment.left().len() as u64;
+    }
+}
+
+impl Segments {
+    /// Writes as much as `wire` takes at once.
+    pub(super) fn write_to<W: ?Sized + Wire>(&self, wire: &W) -> io::Result<usize> {
+        if let [segment] = &self.0[..] {
+            return wire.try_write(&[IoSlice::new(segment.left())]);
+        }
+        let vectors: SmallVec<[IoSlice<'_>; VECTORS_MAX]> = self
+            .0
+            .iter()
+            .take(VECTORS_MAX)
+            .map(|segment| IoSlice::new(segment.left()))
+            .collect();
+        wire.try_write(&vectors)
+    }
+
+    /// Takes `written` bytes off the front; the memory of finished chunks goes back into `chunks`.
+    pub(super) fn advance(&mut self, mut written: usize, chunks: &mut Chunks) {
+        let mut finished = 0;
+        for segment in &mut self.0 {
+            let left = segment.left().len();
+            if written < left {
+                segment.sent += written;
+                break;
+            }
+            written -= left;
+            finished += 1;
+        }
+        self.0
+            .drain(..finished)
+            .for_each(|segment| segment.give_to(chunks));
+    }
+
+    pub(super) fn give_to(self, chunks: &mut Chunks) {
+        self.0
+            .into_iter()
+            .for_each(|segment| segment.give_to(chunks));
+    }
+}
+
+impl Segment {
+    fn begins_message(&self) -> bool {
+        matches!(self.data, Data::Chunk(_))
+    }
+
+    fn left(&self) -> &[u8] {
+        match &self.data {
+            Data::Chunk(chunk) => &chunk[self.sent..],
+            Data::Shared(bytes) => &bytes[self.sent..],
+        }
+    }
+
+    fn give_to(self, chunks: &mut Chunks) {
+        if let Data::Chunk(chunk) = self.data {
+            chunks.give(chunk);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    /// Takes at most so many bytes a call.
+    struct Slow(Mutex<Vec<u8>>, usize);
+
+    impl Wire for Slow {
+        fn try_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+            let all: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
+            let taken = &all[..all.len().min(self.1)];
+            self.0.lock().extend_from_slice(taken);
+            Ok(taken.len())
+        }
+    }
+
+    fn write_once(queue: &mut Queue, wire: &Slow, chunks: &mut Chunks) {
+        let mut segments = queue.take();
+        let written = segments.write_to(wire).unwrap();
+        segments.advance(written, chunks);
+        queue.put_back(segments, written);
+    }
+
+    fn filled(chunks: &mut Chunks) -> Queue {
+        let mut queue = Queue::default();
+        queue.push(5, &[b"MSG", b"1\n"], 1, chunks);
+        queue.push(5, &[b"MSG2\n"], 1, chunks);
+        queue.push(5, &[b"MSG3 "], 1, chunks);
+        queue.push_shared(Bytes::from_static(b"shared\n"));
+        queue.push(5, &[b"MSG4\n"], 1, chunks);
+        queue
+    }
+
+    #[test]
+    fn what_goes_in_comes_out_whatever_the_wire_takes() {
+        for step in 1..30 {
+            let (mut chunks, wire) = (Chunks::new(Arc::default()), Slow(Mutex::default(), step));
+            let mut queue = filled(&mut chunks);
+            assert_eq!(queue.pending_bytes, 27);
+            while !queue.is_empty() {
+                write_once(&mut queue, &wire, &mut chunks);
+            }
+            assert_eq!(
+                *wire.0.lock(),
+                b"MSG1\nMSG2\nMSG3 shared\nMSG4\n",
+                "by {step}"
+            );
+            assert_eq!(queue.pending_bytes, 0);
+        }
+    }
+
+    #[test]
+    fn a_cut_ends_behind_a_whole_message_and_counts_the_rest() {
+        for (before, expected, lost) in [
+            (0, &b"ERR\n"[..], 4),
+            (3, b"MSG1\nMSG2\nMSG3 shared\nERR\n", 1),
+            (17, b"MSG1\nMSG2\nMSG3 shared\nERR\n", 1),
+            (22, b"MSG1\nMSG2\nMSG3 shared\nERR\n", 1),
+            (23, b"MSG1\nMSG2\nMSG3 shared\nMSG4\nERR\n", 0),
+        ] {
+            let mut chunks = Chunks::new(Arc::default());
+            let mut queue = filled(&mut chunks);
+            let wire = Slow(Mutex::default(), before);
+            write_once(&mut queue, &wire, &mut chunks);
+            queue.cut(b"ERR\n".to_vec());
+            let wire = Slow(wire.0, 100);
+            while !queue.is_empty() {
+                write_once(&mut queue, &wire, &mut chunks);
+            }
+            assert_eq!(*wire.0.lock(), expected, "after {before} bytes");
+            assert_eq!(queue.dropped.messages, lost, "after {before} bytes");
+            assert_eq!(queue.pending_bytes, 0);
+        }
+    }
+}
