@@ -1,6 +1,6 @@
 //! The client against servers: a real one, and scripted ones that do what no real one does.
 //!
-//! The real one is the program that `DUNLIN_NATS_SERVER` names.
+//! The real one is dunlin's own, embedded, or the program that `DUNLIN_NATS_SERVER` names.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,5 +9,17 @@
 
 #[path = "main/delivery.rs"]
 mod delivery;
+#[path = "main/hostile.rs"]
+mod hostile;
+#[path = "main/lifetime.rs"]
+mod lifetime;
+#[path = "main/limits.rs"]
+mod limits;
+#[path = "main/reconnect.rs"]
+mod reconnect;
+#[path = "main/requests.rs"]
+mod requests;
+#[path = "main/scripted.rs"]
+mod scripted;
 #[path = "main/server.rs"]
 mod server;

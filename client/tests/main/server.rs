@@ -13,7 +13,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
-    process: Child,
+    kind: Kind,
+}
+
+enum Kind {
+    Embedded(dunlin_server::Server),
+    Program(Program),
 }
 
 impl Server {
@@ -22,12 +27,23 @@ impl Server {
     }
 
     pub(crate) async fn start_on(addr: SocketAddr) -> Self {
-        let program = std::env::var("DUNLIN_NATS_SERVER").expect("DUNLIN_NATS_SERVER is not set");
-        let mut command = Command::new(program);
-        command.args(["-a", "127.0.0.1", "-p", &addr.port().to_string()]);
-        let process = command.stderr(Stdio::null()).stdout(Stdio::null()).spawn();
-        let process = process.expect("the server's program can be started");
-        let server = Self { addr, process };
+        let kind = match std::env::var("DUNLIN_NATS_SERVER") {
+            Ok(program) => {
+                let mut command = Command::new(program);
+                command.args(["-a", "127.0.0.1", "-p", &addr.port().to_string()]);
+                let process = command.stderr(Stdio::null()).stdout(Stdio::null()).spawn();
+                Kind::Program(Program(
+                    process.expect("the server's program can be started"),
+                ))
+            }
+            Err(_) => {
+                let server = dunlin_server::Server::builder()
+                    .host("127.0.0.1")
+                    .port(addr.port());
+                Kind::Embedded(server.start().await.unwrap())
+            }
+        };
+        let server = Self { addr, kind };
         server.wait().await;
         server
     }
@@ -38,6 +54,15 @@ impl Server {
 
     pub(crate) async fn connect_as(&self, options: ConnectOptions) -> Client {
         options.connect(self.addr).await.unwrap()
+    }
+
+    /// Stops it; returns where another one can be started.
+    pub(crate) async fn stop(self) -> SocketAddr {
+        match self.kind {
+            Kind::Embedded(server) => server.shutdown().await,
+            Kind::Program(program) => drop(program),
+        }
+        self.addr
     }
 
     /// Returns when it says INFO.
@@ -58,10 +83,13 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+/// A process that is ended when dropped; the embedded server does so by itself.
+struct Program(Child);
+
+impl Drop for Program {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
