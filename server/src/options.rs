@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use crate::server::{Server, StartError};
-
-/// Options of a server to be, made by [`Server::builder`].
+/// Options of a server to be, made by [`Server::builder`](crate::Server::builder).
 ///
 /// Every option has a default; the defaults that concern clients are the reference server's.
 #[derive(Debug, Clone)]
@@ -50,7 +48,7 @@ impl Builder {
         self
     }
 
-    /// Listens on this port; 0 takes a free one, which [`Server::addr`] tells. Default: 4222.
+    /// Listens on this port; 0 takes a free one, which [`Server::addr`](crate::Server::addr) tells. Default: 4222.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
@@ -118,23 +116,5 @@ impl Builder {
     pub fn headers(mut self, is_on: bool) -> Self {
         self.has_headers = is_on;
         self
-    }
-
-    /// Starts the server on the runtime of the caller; it accepts connections when this returns.
-    ///
-    /// # Errors
-    ///
-    /// The address cannot be resolved or bound, or options contradict each other; nothing runs
-    /// then.
-    ///
-    /// # Panics
-    ///
-    /// Outside a tokio runtime with I/O and time enabled.
-    ///
-    /// # Cancel safety
-    ///
-    /// A dropped future leaves nothing behind.
-    pub async fn start(self) -> Result<Server, StartError> {
-        Server::start(self).await
     }
 }

@@ -33,7 +33,7 @@ impl Server {
         Builder::default()
     }
 
-    pub(crate) async fn start(options: Builder) -> Result<Self, StartError> {
+    async fn start(options: Builder) -> Result<Self, StartError> {
         if options.payload_max > options.pending_max {
             return Err(StartError::PayloadOverPending {
                 payload_max: options.payload_max,
@@ -110,6 +110,26 @@ impl Server {
             hub: Arc::clone(&self.hub),
             door: Arc::new(NatsDoor(Arc::clone(&self.nats))),
         }
+    }
+}
+
+impl Builder {
+    /// Starts the server on the runtime of the caller; it accepts connections when this returns.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be resolved or bound, or options contradict each other; nothing runs
+    /// then.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O and time enabled.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future leaves nothing behind.
+    pub async fn start(self) -> Result<Server, StartError> {
+        Server::start(self).await
     }
 }
 

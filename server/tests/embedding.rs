@@ -1,6 +1,8 @@
 //! The server inside a program: it starts, tells its address, serves without sockets, follows a
 //! stopped clock, and leaves nothing behind.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking, in its helpers too.
+
 use std::time::Duration;
 
 use dunlin_server::{Pipe, Server};

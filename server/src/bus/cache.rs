@@ -6,12 +6,10 @@
 //! because the index answers faster than a cache can be kept.
 
 use std::hash::BuildHasher;
-use std::sync::atomic::Ordering;
 
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 
-use super::Bus;
 use super::list::Matched;
 
 /// The most subjects remembered; some 30 KiB. A guess.
@@ -34,7 +32,7 @@ pub(crate) struct Cache {
 
 #[derive(Default)]
 struct Place {
-    generation: u64, // 0 before the first use; a bus starts counting behind it.
+    generation: u64, // Of the bus, plus one; 0 before the first use.
     subject: SmallVec<[u8; 32]>,
     matched: Matched,
 }
@@ -53,35 +51,34 @@ impl Default for Cache {
 }
 
 impl Cache {
-    /// What covers `subject` on `bus` now, and a source of chance for who draws lots.
-    pub(super) fn lookup(&mut self, subject: &[u8], bus: &Bus) -> (&Matched, &mut fastrand::Rng) {
-        // Pairs with the stores in `Bus`: whoever sees a generation sees the index of it.
-        let generation = bus.generation.load(Ordering::Acquire) + 1;
+    /// What covers `subject` as of `generation`, asking `find` if that is not known; and a source
+    /// of chance for who draws lots.
+    pub(super) fn lookup(
+        &mut self,
+        subject: &[u8],
+        generation: u64,
+        find: impl FnOnce(&[u8]) -> Matched,
+    ) -> (&Matched, &mut fastrand::Rng) {
+        let generation = generation + 1; // 0 marks a place that was never used.
         self.judge();
         let at = match self.places.len() {
             1 => 0,
             count => self.hasher.hash_one(subject) as usize & (count - 1),
         };
-        let place = &self.places[at];
+        let place = &mut self.places[at];
         if place.generation == generation && *place.subject == *subject {
             self.hits += 1;
         } else {
-            self.fill(at, subject, generation, bus);
+            let pushes_out = place.generation == generation && self.resting == 0;
+            place.generation = generation;
+            place.subject.clear();
+            place.subject.extend_from_slice(subject);
+            place.matched = find(subject);
+            if pushes_out && self.places.len() < PLACES_MAX {
+                self.grow(at);
+            }
         }
-        let at = at.min(self.places.len() - 1);
         (&self.places[at].matched, &mut self.random)
-    }
-
-    fn fill(&mut self, at: usize, subject: &[u8], generation: u64, bus: &Bus) {
-        let place = &mut self.places[at];
-        let pushes_out = place.generation == generation && self.resting == 0;
-        place.generation = generation;
-        place.subject.clear();
-        place.subject.extend_from_slice(subject);
-        place.matched = bus.matched(subject);
-        if pushes_out && self.places.len() < PLACES_MAX {
-            self.grow(at);
-        }
     }
 
     /// Doubles the places; what was remembered is forgotten but for the place just filled.

@@ -19,6 +19,7 @@ use hashbrown::HashTable;
 
 use super::Subscription;
 use super::list::{List, Matched};
+use super::shrink::shrink;
 use super::wild::Wild;
 
 #[derive(Default)]
@@ -100,12 +101,5 @@ impl Index {
         }
         self.wild.matched(subject, &mut matched);
         matched
-    }
-}
-
-/// Gives memory back once a table is all but empty; as seldom as it grew.
-pub(super) fn shrink<T>(table: &mut HashTable<T>, hasher: impl Fn(&T) -> u64) {
-    if table.capacity() > 64 && table.len() < table.capacity() / 8 {
-        table.shrink_to(table.len() * 2, hasher);
     }
 }

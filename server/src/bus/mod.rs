@@ -11,6 +11,7 @@ mod cache;
 mod index;
 mod list;
 mod message;
+mod shrink;
 mod subscription;
 mod wild;
 
@@ -35,7 +36,8 @@ const BATCH: usize = 256;
 #[derive(Default)]
 pub(crate) struct Bus {
     index: RwLock<Index>,
-    /// Moves with every change of the index, inside its lock: pairs with the load in `Cache`.
+    /// Moves with every change of the index, inside its lock (release): a publisher that reads it
+    /// (acquire) and finds it unmoved may use what it remembers.
     generation: AtomicU64,
 }
 
@@ -89,7 +91,11 @@ impl Bus {
         cache: &mut Cache,
         wakes: &mut Wakes,
     ) -> usize {
-        let (matched, random) = cache.lookup(message.subject, self);
+        let (matched, random) = cache.lookup(
+            message.subject,
+            self.generation.load(Ordering::Acquire),
+            |subject| self.matched(subject),
+        );
         let mut round = Round {
             message,
             wakes,

@@ -19,8 +19,8 @@ use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::Subscription;
-use super::index::shrink;
 use super::list::{List, Matched};
+use super::shrink::shrink;
 
 /// The parent of the first tokens.
 const ROOT: u64 = 0;

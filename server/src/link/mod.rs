@@ -10,17 +10,19 @@ mod outbox;
 mod queue;
 mod reason;
 mod wakes;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
-pub(crate) use chunk::{Chunks, Pool};
-pub(crate) use outbox::{Flushed, Outbox, Refused, Status, Wire, Writing};
+pub(crate) use chunk::Pool;
+pub(crate) use outbox::{Flushed, Outbox, Refused, Status, Writing};
 pub(crate) use queue::Dropped;
 pub(crate) use reason::Reason;
 pub(crate) use wakes::Wakes;
+pub(crate) use wire::Wire;
 
 /// One connection as its door sees it: a plain state machine without socket or clock.
 pub(crate) trait Session: Send + 'static {

@@ -10,27 +10,22 @@
 //! writer at a time; an outbox that is being written or is blocked is flushed by nobody else; what
 //! is pending never exceeds the limit by more than the last words of a connection.
 
-use std::io::{self, IoSlice};
-use std::sync::Arc;
+use std::io;
 use std::task::Waker;
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 
+use super::chunk::Chunks;
 use super::queue::{Dropped, Queue, Segments};
-use super::{Chunks, Reason, Wakes};
+use super::reason::Reason;
+use super::wire::Wire;
 
 /// More pending than this, in bytes, and publishers hold back for a while: what a reader has not
 /// read by then has left the cache. From the trial measured 2026-11.
 const HIGH_WATER: usize = 512 * 1024;
 /// Less pending than this, in bytes, and they go on.
 const LOW_WATER: usize = HIGH_WATER / 2;
-
-/// The side of a socket that can be written from any thread without waiting.
-pub(crate) trait Wire: Send + Sync {
-    /// Writes what fits now; `WouldBlock` if nothing does.
-    fn try_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
-}
 
 /// The outbox of one connection, and the wire behind it.
 pub(crate) struct Outbox<W: ?Sized = dyn Wire> {
@@ -297,21 +292,17 @@ pub(crate) struct Writing<'a> {
 }
 
 impl Writing<'_> {
-    /// Appends `parts`, one after another, as one message of the wire.
+    /// Appends `parts`, one after another, as one message of the wire. True asks the caller to
+    /// note the outbox for flushing: nobody else will flush it.
     ///
     /// # Errors
     ///
     /// Nothing was appended; an outbox that is full stays open until it is [`Writing::cut`].
-    pub(crate) fn append(
-        &mut self,
-        parts: &[&[u8]],
-        outbox: &Arc<Outbox>,
-        wakes: &mut Wakes,
-    ) -> Result<(), Refused> {
+    pub(crate) fn append(&mut self, parts: &[&[u8]], chunks: &mut Chunks) -> Result<bool, Refused> {
         let len = parts.iter().map(|part| part.len()).sum();
-        self.admit(len, outbox, wakes)?;
-        self.state.queue.push(len, parts, 1, wakes.chunks());
-        Ok(())
+        self.admit(len)?;
+        self.state.queue.push(len, parts, 1, chunks);
+        Ok(self.note())
     }
 
     /// Appends a line that is no delivery, and is not counted as one if it is lost.
@@ -322,14 +313,11 @@ impl Writing<'_> {
     pub(crate) fn append_line(
         &mut self,
         line: &[u8],
-        outbox: &Arc<Outbox>,
-        wakes: &mut Wakes,
-    ) -> Result<(), Refused> {
-        self.admit(line.len(), outbox, wakes)?;
-        self.state
-            .queue
-            .push(line.len(), &[line], 0, wakes.chunks());
-        Ok(())
+        chunks: &mut Chunks,
+    ) -> Result<bool, Refused> {
+        self.admit(line.len())?;
+        self.state.queue.push(line.len(), &[line], 0, chunks);
+        Ok(self.note())
     }
 
     /// Appends `parts` and behind them `shared`, without copying it.
@@ -341,14 +329,13 @@ impl Writing<'_> {
         &mut self,
         parts: &[&[u8]],
         shared: Bytes,
-        outbox: &Arc<Outbox>,
-        wakes: &mut Wakes,
-    ) -> Result<(), Refused> {
+        chunks: &mut Chunks,
+    ) -> Result<bool, Refused> {
         let head = parts.iter().map(|part| part.len()).sum();
-        self.admit(head + shared.len(), outbox, wakes)?;
-        self.state.queue.push(head, parts, 1, wakes.chunks());
+        self.admit(head + shared.len())?;
+        self.state.queue.push(head, parts, 1, chunks);
         self.state.queue.push_shared(shared);
-        Ok(())
+        Ok(self.note())
     }
 
     /// Drops what is queued behind the message under way, and the one that did not fit; says
@@ -359,24 +346,20 @@ impl Writing<'_> {
         self.state.owner.clone()
     }
 
-    fn admit(
-        &mut self,
-        len: usize,
-        outbox: &Arc<Outbox>,
-        wakes: &mut Wakes,
-    ) -> Result<(), Refused> {
-        let state = &mut *self.state;
-        if state.ending.is_some() {
+    fn admit(&self, len: usize) -> Result<(), Refused> {
+        if self.state.ending.is_some() {
             return Err(Refused::Ending);
         }
-        if state.queue.pending_bytes + len > self.pending_max {
+        if self.state.queue.pending_bytes + len > self.pending_max {
             return Err(Refused::Full);
         }
-        wakes.queued_bytes += len;
-        if !(state.is_noted || state.is_writing || state.is_blocked) {
-            state.is_noted = true;
-            wakes.noted.push(Arc::clone(outbox));
-        }
         Ok(())
+    }
+
+    fn note(&mut self) -> bool {
+        let state = &mut *self.state;
+        let must_note = !(state.is_noted || state.is_writing || state.is_blocked);
+        state.is_noted |= must_note;
+        must_note
     }
 }

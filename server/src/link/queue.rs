@@ -8,8 +8,8 @@ use std::io::{self, IoSlice};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::Chunks;
-use super::outbox::Wire;
+use super::chunk::Chunks;
+use super::wire::Wire;
 
 /// The most segments handed to the kernel at once; more than this fit no socket buffer.
 const VECTORS_MAX: usize = 64;

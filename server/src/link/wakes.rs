@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Chunks, Outbox, Pool};
+use super::chunk::{Chunks, Pool};
+use super::outbox::Outbox;
 
 /// How much one round may queue before its outboxes are flushed: past the size of a second-level
 /// cache the bytes would be fetched twice. A guess, to be settled by measurement.
@@ -11,8 +12,8 @@ const ROUND_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Handed down through every call of a round: notes who must be flushed at its end, and carries
 /// the memory that the round writes into.
 pub(crate) struct Wakes {
-    pub(super) noted: Vec<Arc<Outbox>>,
-    pub(super) queued_bytes: usize,
+    noted: Vec<Arc<Outbox>>,
+    queued_bytes: usize,
     chunks: Chunks,
 }
 
@@ -28,6 +29,12 @@ impl Wakes {
     /// The memory to write into.
     pub(crate) fn chunks(&mut self) -> &mut Chunks {
         &mut self.chunks
+    }
+
+    /// Counts what was queued, and notes the outbox if it must be flushed at the end of the round.
+    pub(crate) fn note(&mut self, bytes: usize, outbox: Option<&Arc<Outbox>>) {
+        self.queued_bytes += bytes;
+        self.noted.extend(outbox.cloned());
     }
 
     /// Whether so much is queued that the round should end here.

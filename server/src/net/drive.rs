@@ -8,7 +8,6 @@
 //! that reader makes progress; a connection that is ending is read no more; whatever happens, the
 //! session hears of the end exactly once.
 
-use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,10 +15,9 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
-use super::hub::Hub;
+use super::hub::{Alive, Hub};
 use super::socket::Socket;
 use super::worker::Worker;
 use crate::link::{Flushed, Input, Outbox, Reason, Session, Status, Verdict, Wakes};
@@ -43,7 +41,7 @@ const LINGER_MAX: Duration = Duration::from_millis(500);
 pub(super) struct Drive<S: Socket> {
     hub: Arc<Hub>,
     connection: Connection<S>,
-    _alive: mpsc::Sender<Infallible>,
+    _alive: Alive,
 }
 
 struct Connection<S> {
@@ -91,7 +89,7 @@ impl<S: Socket> Drive<S> {
         outbox: Arc<Outbox<S>>,
         session: Box<dyn Session>,
         hub: Arc<Hub>,
-        alive: mpsc::Sender<Infallible>,
+        alive: Alive,
     ) -> Self {
         let connection = Connection {
             id,

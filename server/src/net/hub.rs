@@ -10,11 +10,9 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 
-use super::drive::Drive;
-use super::socket::Socket;
 use super::timers::Timers;
 use super::worker::{Worker, Workers};
-use crate::link::{Door, Outbox, Pool, Reason};
+use crate::link::{Outbox, Pool, Reason};
 
 /// How often memory that lies about is halved: nine tenths of what a flood took are given back
 /// within two seconds.
@@ -29,6 +27,9 @@ pub(crate) struct Bounds {
     pub(crate) write_deadline: Duration,
 }
 
+/// Held by every task of a server; when the last one is dropped, the server is gone.
+pub(super) type Alive = mpsc::Sender<Infallible>;
+
 pub(crate) struct Hub {
     pub(super) timers: Timers,
     workers: Workers,
@@ -41,7 +42,7 @@ pub(crate) struct Hub {
     is_stopping: AtomicBool,
     stop: Notify,
     /// Every task holds one; when the last is gone, so is the server.
-    alive: Mutex<Option<mpsc::Sender<Infallible>>>,
+    alive: Mutex<Option<Alive>>,
     runtime: Handle,
 }
 
@@ -92,22 +93,21 @@ impl Hub {
         });
     }
 
-    /// Serves one connection through `door` from now on.
-    pub(super) fn serve<S: Socket>(self: &Arc<Self>, socket: S, door: &dyn Door) {
-        let Some(alive) = self.alive.lock().clone() else {
-            return;
-        };
+    /// Takes the connection behind `outbox` in: its number, and the sign of life that its task
+    /// holds. None once the server stops.
+    pub(super) fn enter(&self, outbox: &Arc<Outbox>) -> Option<(u64, Alive)> {
+        let alive = self.alive.lock().clone()?;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let peer_ip = socket.peer_ip();
-        let outbox = Arc::new(Outbox::new(socket, self.bounds.pending_max));
-        let shared: Arc<Outbox> = outbox.clone();
-        let session = door.open(Arc::clone(&shared), peer_ip, self.now());
-        self.open.lock().insert(id, Arc::clone(&shared));
+        self.open.lock().insert(id, Arc::clone(outbox));
         if self.is_stopping() {
-            shared.end(Reason::ServerShutdown); // It came in between: nobody else will tell it.
+            outbox.end(Reason::ServerShutdown); // It came in between: nobody else will tell it.
         }
-        let drive = Drive::new(id, outbox, session, Arc::clone(self), alive);
-        self.runtime.spawn(drive);
+        Some((id, alive))
+    }
+
+    /// Runs the task of a connection, which has brought its own sign of life.
+    pub(super) fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(task);
     }
 
     /// Forgets the connection `id`.

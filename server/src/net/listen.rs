@@ -8,10 +8,11 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use tokio::net::TcpListener;
 
+use super::drive::Drive;
 use super::hub::Hub;
 use super::pipe::{self, Pipe};
-use super::socket::Tcp;
-use crate::link::Door;
+use super::socket::{Socket, Tcp};
+use crate::link::{Door, Outbox};
 
 /// How many connections may wait to be accepted: a storm of ten thousand should not be refused.
 const BACKLOG: i32 = 4096;
@@ -65,7 +66,7 @@ impl Listener {
                     None => return,
                     Some(Ok((stream, _))) => {
                         let _ = stream.set_nodelay(true); // Fails only on a socket that is gone.
-                        self.hub.serve(Tcp(stream), &*self.door);
+                        self.serve(Tcp(stream));
                     }
                     Some(Err(error)) => {
                         tracing::warn!(%error, "accept failed; trying again");
@@ -79,7 +80,25 @@ impl Listener {
     /// A connection without a socket; the other end is served like any other.
     pub(crate) fn connect_in_process(&self) -> Pipe {
         let (ours, theirs) = pipe::pair();
-        self.hub.serve(ours, &*self.door);
+        self.serve(ours);
         theirs
+    }
+
+    /// Serves one connection from now on.
+    fn serve<S: Socket>(&self, socket: S) {
+        let peer_ip = socket.peer_ip();
+        let outbox = Arc::new(Outbox::new(socket, self.hub.bounds.pending_max));
+        let shared: Arc<Outbox> = outbox.clone();
+        let Some((id, alive)) = self.hub.enter(&shared) else {
+            return;
+        };
+        let session = self.door.open(shared, peer_ip, self.hub.now());
+        self.hub.run(Drive::new(
+            id,
+            outbox,
+            session,
+            Arc::clone(&self.hub),
+            alive,
+        ));
     }
 }

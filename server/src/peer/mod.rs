@@ -6,7 +6,6 @@
 mod table;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use dunlin_protocol::subject;
 use foldhash::fast::RandomState;
@@ -270,9 +269,4 @@ fn is_reserved_reply(reply: &[u8]) -> bool {
 
 fn is_below(name: &[u8], prefix: &[u8]) -> bool {
     name.len() > prefix.len() && name.starts_with(prefix)
-}
-
-/// Adds to a counter that only one thread at a time writes: no locked instruction is needed.
-pub(crate) fn bump(counter: &AtomicU64, by: u64) {
-    counter.store(counter.load(Ordering::Relaxed) + by, Ordering::Relaxed);
 }

@@ -8,8 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::bump;
-
 /// What one party did. Written by one thread at a time, read by any.
 #[derive(Default)]
 pub(crate) struct Tally {
@@ -138,4 +136,9 @@ fn add(sum: &mut Statistics, tally: &Tally) {
     sum.in_bytes += tally.in_bytes.load(Ordering::Relaxed);
     sum.out_messages += tally.out_messages.load(Ordering::Relaxed);
     sum.out_bytes += tally.out_bytes.load(Ordering::Relaxed);
+}
+
+/// Adds to a counter that only one thread at a time writes: no locked instruction is needed.
+fn bump(counter: &AtomicU64, by: u64) {
+    counter.store(counter.load(Ordering::Relaxed) + by, Ordering::Relaxed);
 }

@@ -30,7 +30,8 @@ impl Session for FullHouse {
         encode::err(&mut text, ErrText::MaximumConnections);
         wakes.chunks().prepare();
         // Cannot be refused: the outbox is new, and its bound is far above two lines.
-        let _ = self.outbox.lock().append_line(&text, &self.outbox, wakes);
+        let _ = self.outbox.lock().append_line(&text, wakes.chunks());
+        wakes.note(text.len(), Some(&self.outbox));
         self.outbox.end(Reason::MaximumConnectionsExceeded);
     }
 

@@ -46,14 +46,14 @@ impl Sink for Reader {
             return Delivery::Skipped;
         }
         let result = match shared {
-            Some(shared) => outbox.append_shared(&head, shared, &self.outbox, wakes),
+            Some(shared) => outbox.append_shared(&head, shared, wakes.chunks()),
             None => {
                 let [verb, subject, blank, sid] = head;
                 let parts = [verb, subject, blank, sid, message.verbatim];
-                outbox.append(&parts, &self.outbox, wakes)
+                outbox.append(&parts, wakes.chunks())
             }
         };
-        self.conclude(result, outbox, subscription, message.size())
+        self.conclude(result, outbox, subscription, message.size(), wakes)
     }
 
     fn limit(&self, subscription: &Subscription, max: u64) -> bool {
@@ -85,19 +85,21 @@ impl Reader {
         if subscription.is_closed() {
             return Delivery::Skipped;
         }
-        let result = outbox.append(&[&line], &self.outbox, wakes);
-        self.conclude(result, outbox, subscription, message.payload.len())
+        let result = outbox.append(&[&line], wakes.chunks());
+        self.conclude(result, outbox, subscription, message.payload.len(), wakes)
     }
 
     fn conclude(
         &self,
-        result: Result<(), Refused>,
+        result: Result<bool, Refused>,
         outbox: Writing<'_>,
         subscription: &Subscription,
         size: usize,
+        wakes: &mut Wakes,
     ) -> Delivery {
         match result {
-            Ok(()) => {
+            Ok(must_note) => {
+                wakes.note(size, must_note.then_some(&self.outbox));
                 self.tally.count_out(size);
                 match subscription.count_delivery() {
                     true => Delivery::TakenLast,
@@ -116,8 +118,10 @@ impl Reader {
     pub(super) fn say(&self, text: &[u8], wakes: &mut Wakes) {
         wakes.chunks().prepare();
         let mut outbox = self.outbox.lock();
-        if outbox.append_line(text, &self.outbox, wakes) == Err(Refused::Full) {
-            cut(outbox);
+        match outbox.append_line(text, wakes.chunks()) {
+            Ok(must_note) => wakes.note(text.len(), must_note.then_some(&self.outbox)),
+            Err(Refused::Full) => cut(outbox),
+            Err(Refused::Ending) => {}
         }
     }
 
