@@ -41,6 +41,7 @@ impl ConnectOptions {
     ///
     /// A dropped future leaves nothing behind.
     pub async fn connect(self, addrs: impl ToServerAddrs) -> Result<Client, ConnectError> {
+        self.check()?;
         let addrs = addrs.to_server_addrs()?;
         let random = Random::default();
         let mut pool = Pool::new(addrs, self.is_random, &random);
@@ -56,6 +57,19 @@ impl ConnectOptions {
     /// tunnel, a socket of another kind. When it is lost the client closes: there is no way to make
     /// another.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = dunlin_server::Server::builder().port(0).start().await?;
+    /// let client = dunlin::ConnectOptions::new().connect_with(server.connect()).await?;
+    /// let mut greetings = client.subscribe("greet.*").await?;
+    /// client.publish("greet.joe", "hello").await?;
+    /// let message = greetings.next().await.ok_or("closed")?;
+    /// assert_eq!(message.payload, "hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The other side does not speak NATS, refuses, or takes too long.
@@ -63,6 +77,7 @@ impl ConnectOptions {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        self.check()?;
         let connection = adopt(Transport::Given(Box::new(stream)), &self).await?;
         let random = Random::default();
         let nowhere_else = Pool::new(Vec::new(), false, &random);

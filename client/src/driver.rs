@@ -6,6 +6,7 @@
 //! [`Driver::reconnect`].
 
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,10 +17,11 @@ use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 use crate::dial::{Connection, dial};
-use crate::engine::{Engine, EngineOptions, LinkError, Notice};
+use crate::engine::{Engine, EngineOptions};
 use crate::error::{ConnectErrorKind, RequestErrorKind};
 use crate::events::Event;
-use crate::outgoing::{Phase, Rest};
+use crate::notice::{LinkError, Notice};
+use crate::outgoing::{Phase, Rest, SIZE_MAX};
 use crate::pool::Pool;
 use crate::refusal::Verdict;
 use crate::shared::Shared;
@@ -41,6 +43,8 @@ pub(crate) struct Driver {
 pub(crate) struct Link {
     transport: Transport,
     timer: Pin<Box<Sleep>>,
+    /// Set when it was over before it began: by what came with the end of the handshake.
+    ended: Option<End>,
 }
 
 /// How a connection ended.
@@ -103,6 +107,9 @@ impl Driver {
 
     /// Everything that is done with a connection, until nothing is left to do now.
     fn poll_link(&mut self, cx: &mut Context<'_>, link: &mut Link) -> Poll<End> {
+        if let Some(end) = link.ended.take() {
+            return Poll::Ready(end);
+        }
         while link.timer.as_mut().poll(cx).is_ready() {
             if let Err(error) = self.engine.tick(Instant::now().into_std()) {
                 return Poll::Ready(ended(error));
@@ -112,18 +119,12 @@ impl Driver {
         for _ in 0..ROUNDS_MAX {
             let is_blocked = match self.poll_write(cx, &mut link.transport) {
                 Poll::Ready(Ok(())) => false,
-                Poll::Ready(Err(error)) => return Poll::Ready(End::Lost(error.to_string().into())),
+                Poll::Ready(Err(error)) => return Poll::Ready(self.last_words(cx, link, error)),
                 Poll::Pending => true,
             };
-            match pin!(link.transport.read_buf(self.engine.space())).poll(cx) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(End::Lost("server hung up".into())),
-                Poll::Ready(Err(error)) => return Poll::Ready(End::Lost(error.to_string().into())),
-                Poll::Ready(Ok(_)) => {
-                    if let Some(end) = self.receive() {
-                        return Poll::Ready(end);
-                    }
-                    continue;
-                }
+            match self.poll_read(cx, &mut link.transport) {
+                Poll::Ready(Some(end)) => return Poll::Ready(end),
+                Poll::Ready(None) => continue,
                 Poll::Pending => {}
             }
             if self.engine.has_control() && !is_blocked {
@@ -144,7 +145,7 @@ impl Driver {
         &mut self,
         cx: &mut Context<'_>,
         transport: &mut Transport,
-    ) -> Poll<std::io::Result<()>> {
+    ) -> Poll<io::Result<()>> {
         let mut transport = Pin::new(transport);
         if self.written == self.writing.len() {
             self.written = 0;
@@ -165,7 +166,7 @@ impl Driver {
                     .as_mut()
                     .poll_write(cx, &self.writing[self.written..])
             )? {
-                0 => return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into())),
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 len => self.written += len,
             }
             self.needs_flush = true;
@@ -175,6 +176,28 @@ impl Driver {
             self.needs_flush = false;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Reads once and understands it; none if the connection goes on.
+    fn poll_read(&mut self, cx: &mut Context<'_>, transport: &mut Transport) -> Poll<Option<End>> {
+        let read = ready!(pin!(transport.read_buf(self.engine.space())).poll(cx));
+        Poll::Ready(match read {
+            Ok(0) => Some(End::Lost("server hung up".into())),
+            Ok(_) => self.receive(),
+            Err(error) => Some(End::Lost(error.to_string().into())),
+        })
+    }
+
+    /// A server that refuses something says why before it hangs up: that may stand behind a failed
+    /// write, and says whether to come back.
+    fn last_words(&mut self, cx: &mut Context<'_>, link: &mut Link, error: io::Error) -> End {
+        loop {
+            match self.poll_read(cx, &mut link.transport) {
+                Poll::Ready(None) => {}
+                Poll::Ready(Some(End::Hopeless(reason))) => return End::Hopeless(reason),
+                Poll::Ready(Some(_)) | Poll::Pending => return End::Lost(error.to_string().into()),
+            }
+        }
     }
 
     /// Understands what was read and tells what came of it.
@@ -231,9 +254,9 @@ impl Driver {
         shared.set_info(info);
         shared.events.emit(&event);
         self.discover(&urls);
-        // The handshake may have read further than its own end.
-        let _ = self.receive();
         Link {
+            // The handshake may have read further than its own end.
+            ended: self.receive(),
             transport: connection.transport,
             timer: Box::pin(sleep_until(self.engine.deadline().into())),
         }
@@ -326,7 +349,7 @@ async fn part(mut transport: Transport) {
         transport.shutdown().await?;
         let mut unread = vec![0; 4096];
         while transport.read(&mut unread).await? > 0 {}
-        Ok::<(), std::io::Error>(())
+        Ok::<(), io::Error>(())
     };
     let _ = timeout(PARTING_MAX, goodbye).await; // Whatever fails now, nobody is there to hear.
 }
@@ -344,13 +367,13 @@ fn ended(error: LinkError) -> End {
 /// A server that names no limit has none.
 fn payload_max(max_payload: i64) -> usize {
     match usize::try_from(max_payload) {
-        Ok(0) | Err(_) => usize::MAX,
-        Ok(max) => max,
+        Ok(0) | Err(_) => SIZE_MAX,
+        Ok(max) => max.min(SIZE_MAX),
     }
 }
 
 /// How many times round before other tasks get a turn; each is up to 64 KiB each way. A guess.
-const ROUNDS_MAX: u32 = 16;
+const ROUNDS_MAX: u32 = 4;
 /// The largest buffer that is kept for the next lines, in bytes: four times what usually collects.
 const WRITING_KEPT: usize = 1024 * 1024;
 /// How long a server may take to notice that the client has gone.

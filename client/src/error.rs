@@ -109,6 +109,8 @@ impl<K: fmt::Debug + fmt::Display> std::error::Error for Error<K> {
 pub enum ConnectErrorKind {
     /// A server address is not `nats://[user[:password]@]host[:port]`.
     InvalidAddress,
+    /// The inbox prefix cannot be the beginning of a subject.
+    InvalidOptions,
     /// TLS is asked for, by the address or by the server; this version has none.
     TlsUnsupported,
     /// The name does not resolve, or the socket failed.
@@ -129,6 +131,7 @@ impl fmt::Display for ConnectErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::InvalidAddress => "server address is malformed",
+            Self::InvalidOptions => "inbox prefix cannot begin a subject",
             Self::TlsUnsupported => "tls is not supported by this version",
             Self::Io => "socket failed",
             Self::TimedOut => "connecting took too long",

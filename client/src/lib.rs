@@ -40,6 +40,7 @@ mod events;
 mod handle;
 mod ids;
 mod message;
+mod notice;
 mod options;
 mod outgoing;
 mod pool;

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::Auth;
+use crate::error::{ConnectError, ConnectErrorKind};
 use crate::events::Event;
 use crate::ids::Random;
+use crate::message::Subject;
 use crate::queue::QueueLimits;
 
 type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -173,8 +175,8 @@ impl ConnectOptions {
         self
     }
 
-    /// What the subjects for answers start with. Default: `_INBOX`. A prefix that cannot be
-    /// subscribed to makes every request fail.
+    /// What the subjects for answers start with. Default: `_INBOX`. Checked when connecting: one
+    /// token or several, no wildcard and no blank.
     #[must_use]
     pub fn custom_inbox_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.inbox_prefix = prefix.into();
@@ -274,6 +276,20 @@ impl ConnectOptions {
 }
 
 impl ConnectOptions {
+    /// Finds what would make every request fail.
+    pub(crate) fn check(&self) -> Result<(), ConnectError> {
+        match Subject::from(&*self.inbox_prefix).is_literal() {
+            true => Ok(()),
+            false => {
+                let detail = format!("{:?}", self.inbox_prefix);
+                Err(ConnectError::with_detail(
+                    ConnectErrorKind::InvalidOptions,
+                    detail,
+                ))
+            }
+        }
+    }
+
     /// How long to wait before an attempt, `failed` attempts after the connection was lost.
     pub(crate) fn delay(&self, failed: usize, servers: usize, random: &Random) -> Duration {
         if let Some(delay) = &self.delay {
@@ -317,6 +333,12 @@ mod tests {
             assert!(second_round >= FIRST_DELAY_MAX && second_round <= 2 * FIRST_DELAY_MAX);
             let late = options.delay(10_000, 2, &random);
             assert!(late >= DELAY_MAX / 2 && late <= DELAY_MAX);
+        }
+        assert!(options.check().is_ok());
+        for prefix in ["", "a b", "a.*", "a.", "a\r\nPUB b 0"] {
+            let options = ConnectOptions::new().custom_inbox_prefix(prefix);
+            let error = options.check().unwrap_err();
+            assert_eq!(error.kind(), ConnectErrorKind::InvalidOptions, "{prefix:?}");
         }
         let options = options.reconnect_delay_callback(|failed| Duration::from_secs(failed as u64));
         assert_eq!(options.delay(7, 1, &random), Duration::from_secs(7));

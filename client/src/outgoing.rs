@@ -27,16 +27,7 @@ mod state;
 
 pub use state::DrainReport;
 use state::{Draining, State};
-pub(crate) use state::{Phase, Totals, Untaken};
-
-/// How many bytes may wait to be sent.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct OutgoingLimits {
-    /// While there is a connection; a publish that finds no room waits for it.
-    pub(crate) connected: usize,
-    /// While there is none; a publish that finds no room fails.
-    pub(crate) disconnected: usize,
-}
+pub(crate) use state::{OutgoingLimits, Phase, SIZE_MAX, Totals, Untaken};
 
 #[derive(Debug)]
 pub(crate) struct Outgoing {
@@ -75,8 +66,8 @@ impl Outgoing {
     /// Appends one message, whose names are already checked.
     pub(crate) fn publish(&self, publication: &Publication<'_>) -> Result<(), Untaken> {
         let mut state = self.lock();
-        state.check(publication, self.limits)?;
-        state.append(publication);
+        let body_len = state.check(publication, self.limits)?;
+        state.append(publication, body_len);
         unlock_and_wake(state);
         Ok(())
     }
@@ -88,12 +79,12 @@ impl Outgoing {
         replies: &Replies,
     ) -> Result<(), Untaken> {
         let mut state = self.lock();
-        state.check(publication, self.limits)?;
+        let body_len = state.check(publication, self.limits)?;
         if state.inbox_sid.is_none() {
             let sid = state.subscribe(replies.filter(), None, Sink::Replies, None);
             state.inbox_sid = Some(sid);
         }
-        state.append(publication);
+        state.append(publication, body_len);
         unlock_and_wake(state);
         Ok(())
     }

@@ -3,8 +3,9 @@
 use bytes::{Buf, BytesMut};
 use dunlin_protocol::{Info, ServerOp, ServerStep, encode};
 
-use super::{Await, CONTROL_MAX, Engine, LinkError, Notice};
+use super::{Await, CONTROL_MAX, Engine};
 use crate::error::{RequestErrorKind, SubscribeErrorKind};
+use crate::notice::{LinkError, Notice};
 use crate::refusal::{ServerError, ServerErrorKind, Verdict};
 
 impl Engine {
@@ -129,6 +130,9 @@ impl Engine {
                     Await::Subscribe(sid) if self.table.is_waiting(*sid) => Some(*sid),
                     _ => None,
                 });
+                if let Some(sid) = waiting {
+                    encode::unsubscribe(&mut self.control, sid, None); // Had it been another one.
+                }
                 self.refuse_all(waiting.as_slice(), SubscribeErrorKind::TooMany);
             }
             _ => {}

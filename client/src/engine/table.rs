@@ -13,12 +13,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dunlin_protocol::{Delivery, HeaderMap, encode};
 
-use super::Notice;
 use crate::command::{Confirmed, NewSubscription, Sink};
 use crate::error::SubscribeErrorKind;
 use crate::events::SlowConsumer;
 use crate::ids::NumberMap;
 use crate::message::{Message, StatusCode, Subject};
+use crate::notice::Notice;
 use crate::queue::End;
 use crate::replies::Replies;
 use crate::statistics::Tally;
@@ -132,7 +132,7 @@ impl Table {
         tally.in_messages += 1;
         tally.in_bytes += delivery.body.len() as u64;
         let sid = sid(delivery.sid);
-        if sid != self.run_sid {
+        if sid != self.run_sid || self.run.len() == RUN_MAX {
             self.deliver(notices, tally);
             self.run_sid = sid;
         }
@@ -292,3 +292,6 @@ fn message(
     }
     message
 }
+
+/// How many messages are handed over at once: some 10 KiB of them, which stay in the nearest cache.
+const RUN_MAX: usize = 64;

@@ -7,12 +7,20 @@ use std::task::Waker;
 use dunlin_protocol::encode::{self, Publication};
 use tokio::sync::oneshot;
 
-use super::OutgoingLimits;
 use crate::command::{Command, Confirmed, NewSubscription, Sink};
 use crate::error::PublishErrorKind;
 use crate::message::Subject;
 use crate::replies::Replies;
 use crate::sift::Kept;
+
+/// How many bytes may wait to be sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OutgoingLimits {
+    /// While there is a connection; a publish that finds no room waits for it.
+    pub(crate) connected: usize,
+    /// While there is none; a publish that finds no room fails.
+    pub(crate) disconnected: usize,
+}
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -96,7 +104,7 @@ impl State {
             commands: Vec::new(),
             last_sid: 0,
             inbox_sid: None,
-            payload_max: usize::MAX,
+            payload_max: SIZE_MAX,
             has_headers: true,
             totals: Totals::default(),
             driver: None,
@@ -110,12 +118,12 @@ impl State {
         matches!(self.phase, Phase::Draining | Phase::Closed)
     }
 
-    /// Whether the message can be taken now.
+    /// Whether the message can be taken now; then the size of its body.
     pub(super) fn check(
         &self,
         publication: &Publication<'_>,
         limits: OutgoingLimits,
-    ) -> Result<(), Untaken> {
+    ) -> Result<usize, Untaken> {
         let headers_len = publication
             .headers
             .map_or(0, |headers| headers.encoded_len());
@@ -132,23 +140,22 @@ impl State {
             // A message larger than the whole buffer still gets through, when it is alone.
             Phase::Connected => match self.buffer.len() + len > limits.connected {
                 true if !self.buffer.is_empty() => Err(Untaken::NoRoom),
-                _ => Ok(()),
+                _ => Ok(body_len),
             },
             Phase::Pending | Phase::Disconnected => {
                 match self.buffer.len() + len > limits.disconnected {
                     true => refused(PublishErrorKind::BufferFull),
-                    false => Ok(()),
+                    false => Ok(body_len),
                 }
             }
         }
     }
 
-    pub(super) fn append(&mut self, publication: &Publication<'_>) {
-        let before = self.buffer.len();
+    pub(super) fn append(&mut self, publication: &Publication<'_>, body_len: usize) {
         encode::publish(&mut self.buffer, publication);
         self.messages += 1;
         self.totals.messages += 1;
-        self.totals.bytes += (self.buffer.len() - before) as u64;
+        self.totals.bytes += body_len as u64;
     }
 
     pub(super) fn subscribe(
@@ -195,5 +202,7 @@ impl State {
     }
 }
 
+/// The largest body that a line can announce: sizes have nine digits at most.
+pub(crate) const SIZE_MAX: usize = 999_999_999;
 /// The most that a line adds to its names and its body: verb, blanks, two sizes, two line ends.
 const LINE_LEN: usize = 32;
