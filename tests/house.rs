@@ -1,0 +1,370 @@
+//! The form of the house, as a test: who may import whom, where code may await, how long a file
+//! and a function may be, and what every file says first.
+//!
+//! It reads the sources as text, comments and strings blanked out; no compiler is asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The longest a file may be, in lines, its tests at the foot not counted.
+const FILE_MAX: usize = 500;
+/// The longest a function may be, in lines, from its signature to its last brace.
+const FUNCTION_MAX: usize = 70;
+
+/// Which rooms of the server a room may name. ARCHITECTURE.md, "Rooms".
+const SERVER_FLOORS: [(&str, &[&str]); 9] = [
+    ("lib", &["server", "options", "peer", "net"]),
+    ("main", &[]),
+    ("holder", &[]),
+    ("server", &["options", "doors", "net", "peer"]),
+    ("options", &[]),
+    ("doors", &["peer", "link"]),
+    ("net", &["link"]),
+    ("peer", &["bus", "link"]),
+    ("bus", &["link"]),
+];
+/// Where the server may await, or name the runtime.
+const SERVER_AWAITS: [&str; 4] = ["net", "server", "options", "main"];
+/// Where the client must not await: it takes bytes and time as arguments there.
+const CLIENT_SYNC: [&str; 7] = [
+    "engine", "pool", "queue", "refusal", "sift", "message", "address",
+];
+
+/// One source file.
+struct Source {
+    path: PathBuf,
+    /// The text as it stands.
+    text: String,
+    /// The text without its tests, comments, strings and characters; line by line as long.
+    code: String,
+}
+
+impl Source {
+    /// The first folder or file below `src`.
+    fn room(&self) -> String {
+        let below = self.path.to_string_lossy().replace('\\', "/");
+        let below = below.split("/src/").nth(1).unwrap_or_default().to_owned();
+        below
+            .split('/')
+            .next()
+            .unwrap_or_default()
+            .trim_end_matches(".rs")
+            .to_owned()
+    }
+
+    fn is_test(&self) -> bool {
+        self.path.ends_with("tests.rs")
+    }
+
+    fn name(&self) -> String {
+        let root = root();
+        self.path
+            .strip_prefix(&root)
+            .unwrap_or(&self.path)
+            .to_string_lossy()
+            .into_owned()
+    }
+}
+
+#[test]
+fn every_file_says_first_what_it_is_for() {
+    let mute = sources(&[
+        "protocol", "server", "client", "tests", "benches", "examples", "fuzz",
+    ])
+    .into_iter()
+    .filter(|source| !source.text.starts_with("//!"))
+    .map(|source| source.name());
+    assert_none("files without a header", mute);
+}
+
+#[test]
+fn no_file_is_longer_than_five_hundred_lines() {
+    let long = sources(&[
+        "protocol", "server", "client", "tests", "benches", "examples", "fuzz",
+    ])
+    .into_iter()
+    .filter(|source| source.code.lines().count() > FILE_MAX)
+    .map(|source| format!("{}: {} lines", source.name(), source.code.lines().count()));
+    assert_none("long files", long);
+}
+
+#[test]
+fn no_function_is_longer_than_seventy_lines() {
+    let mut long = Vec::new();
+    for source in sources(&[
+        "protocol", "server", "client", "tests", "benches", "examples",
+    ]) {
+        for (name, lines) in functions(&source.code) {
+            if lines > FUNCTION_MAX {
+                long.push(format!("{}: {name} has {lines} lines", source.name()));
+            }
+        }
+    }
+    assert_none("long functions", long);
+}
+
+#[test]
+fn rooms_import_only_what_lies_below_them() {
+    let floors: BTreeMap<_, _> = SERVER_FLOORS.into_iter().collect();
+    let mut up = Vec::new();
+    for source in sources(&["server/src"]) {
+        let room = source.room();
+        let allowed = floors.get(room.as_str()).copied().unwrap_or_default();
+        for named in named_after(&source.code, "crate::") {
+            let is_crossroads = room == "lib" || room == "bench";
+            if named != room && !allowed.contains(&named.as_str()) && !is_crossroads {
+                up.push(format!("{} names crate::{named}", source.name()));
+            }
+        }
+    }
+    assert_none("arrows that run up", up);
+}
+
+#[test]
+fn doors_cannot_reach_past_the_gate() {
+    let mut leaks = Vec::new();
+    for source in sources(&["server/src/doors"]) {
+        let mut names = named_after(&source.code, "crate::");
+        names.extend(
+            named_after(&source.code, "")
+                .into_iter()
+                .filter(|word| word == "tokio"),
+        );
+        for word in ["bus", "net", "tokio"] {
+            if names.contains(word) {
+                leaks.push(format!("{} names {word}", source.name()));
+            }
+        }
+    }
+    assert_none("doors that know too much", leaks);
+}
+
+#[test]
+fn only_the_rooms_for_it_await() {
+    let mut waiting = Vec::new();
+    for (root, is_allowed) in [
+        (
+            "server/src",
+            (|room: &str| SERVER_AWAITS.contains(&room)) as fn(&str) -> bool,
+        ),
+        ("client/src", |room| !CLIENT_SYNC.contains(&room)),
+        ("protocol/src", |_| false),
+    ] {
+        for source in sources(&[root]) {
+            let names = named_after(&source.code, "");
+            let waits = ["async", "await", "tokio"]
+                .iter()
+                .any(|word| names.contains(*word));
+            if waits && !is_allowed(&source.room()) && !source.is_test() {
+                waiting.push(source.name());
+            }
+        }
+    }
+    assert_none("files that wait where they must not", waiting);
+}
+
+#[test]
+fn nothing_is_unwrapped_outside_tests() {
+    let mut bare = Vec::new();
+    for source in sources(&["protocol/src", "server/src", "client/src"]) {
+        for (at, line) in source.code.lines().enumerate() {
+            if source.is_test() {
+                break;
+            }
+            if line.contains(".unwrap()") || line.contains("unsafe ") {
+                bare.push(format!("{}:{}", source.name(), at + 1));
+            }
+        }
+    }
+    assert_none("bare unwraps, or unsafe", bare);
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    for root in ["protocol/src", "server/src", "client/src"] {
+        let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for source in sources(&[root]) {
+            if source.room() != "lib" {
+                let named = named_after(&source.code, "crate::");
+                arrows.entry(source.room()).or_default().extend(named);
+            }
+        }
+        for room in arrows.keys() {
+            let below = reachable(&arrows, room);
+            assert!(
+                !below.contains(room),
+                "{root}: {room} imports itself by way of {below:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_rust_of_the_readme_is_the_example() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("a README");
+    let example = fs::read_to_string(root().join("examples/hello.rs")).expect("the example");
+    let code = example.split_once("\n\n").expect("a header and code").1;
+    assert!(
+        readme.contains(&format!("```rust\n{code}```")),
+        "README.md differs from {example}"
+    );
+}
+
+/// Every room that can be reached from `room`.
+fn reachable(arrows: &BTreeMap<String, BTreeSet<String>>, room: &str) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    let mut open = vec![room.to_owned()];
+    while let Some(at) = open.pop() {
+        for next in arrows.get(&at).into_iter().flatten() {
+            if next != &at && seen.insert(next.clone()) {
+                open.push(next.clone());
+            }
+        }
+    }
+    seen
+}
+
+/// The words that directly follow `lead` in `code`; every word for an empty one. Braces open a
+/// list: `crate::{a, b::C}` names a and b.
+fn named_after(code: &str, lead: &str) -> BTreeSet<String> {
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+    if lead.is_empty() {
+        return code
+            .split(|letter| !is_part(letter))
+            .map(str::to_owned)
+            .collect();
+    }
+    let mut names = BTreeSet::new();
+    for (at, _) in code.match_indices(lead) {
+        if code[..at].ends_with('$') {
+            continue;
+        }
+        let rest = &code[at + lead.len()..];
+        match rest.strip_prefix('{') {
+            None => {
+                names.insert(
+                    rest.split(|letter| !is_part(letter))
+                        .next()
+                        .unwrap_or("")
+                        .to_owned(),
+                );
+            }
+            Some(list) => names.extend(heads_of(list)),
+        }
+    }
+    names
+}
+
+/// The first words of a list in braces whose opening brace is gone.
+fn heads_of(list: &str) -> Vec<String> {
+    let (mut heads, mut depth, mut word) = (Vec::new(), 0, String::new());
+    for letter in list.chars() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => heads.push(std::mem::take(&mut word)),
+            letter if depth == 0 => word.push(letter),
+            _ => {}
+        }
+    }
+    heads.push(word);
+    let head = |path: String| path.trim().split("::").next().unwrap_or("").to_owned();
+    heads
+        .into_iter()
+        .map(head)
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+/// The functions of `code` and how many lines each takes.
+fn functions(code: &str) -> Vec<(String, usize)> {
+    let lines: Vec<&str> = code.lines().collect();
+    let mut found = Vec::new();
+    for (start, line) in lines.iter().enumerate() {
+        let Some((before, after)) = line.split_once("fn ") else {
+            continue;
+        };
+        if !(before.is_empty() || before.ends_with(' ') || before.ends_with('(')) {
+            continue;
+        }
+        let name: String = after
+            .chars()
+            .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+            .collect();
+        if let Some(end) = end_of_body(&lines[start..]) {
+            found.push((name, end + 1));
+        }
+    }
+    found
+}
+
+/// The line, counted from the signature, in which the body closes; none without a body.
+fn end_of_body(lines: &[&str]) -> Option<usize> {
+    let mut depth = 0;
+    for (at, line) in lines.iter().enumerate() {
+        for letter in line.chars() {
+            match letter {
+                ';' if depth == 0 => return None,
+                '{' => depth += 1,
+                '}' => {
+                    depth -= 1;
+                    if depth == 0 {
+                        return Some(at);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    None
+}
+
+fn sources(folders: &[&str]) -> Vec<Source> {
+    let mut paths = Vec::new();
+    folders
+        .iter()
+        .for_each(|folder| collect(&root().join(folder), &mut paths));
+    assert!(!paths.is_empty(), "no sources in {folders:?}");
+    paths.into_iter().map(read).collect()
+}
+
+fn read(path: PathBuf) -> Source {
+    let text = fs::read_to_string(&path).expect("a readable source");
+    let own = text
+        .split("\n#[cfg(test)]\nmod ")
+        .next()
+        .unwrap_or_default();
+    let code = scrub::scrub(own);
+    Source { path, text, code }
+}
+
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        if path.is_dir() && name != "target" && name != "clients" {
+            collect(&path, paths);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            paths.push(path);
+        }
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the tests' folder has one")
+        .to_owned()
+}
+
+fn assert_none(what: &str, found: impl IntoIterator<Item = String>) {
+    let found: Vec<String> = found.into_iter().collect();
+    assert!(found.is_empty(), "{what}:\n  {}", found.join("\n  "));
+}
+
+#[path = "house/scrub.rs"]
+mod scrub;
