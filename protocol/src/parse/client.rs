@@ -12,7 +12,7 @@
 use memchr::memchr;
 
 use super::args::Args;
-use super::{Limits, Step};
+use super::{Limits, Step, plain};
 use crate::error::ParseError;
 use crate::number::parse_size;
 use crate::op::{ClientOp, Publish, Subscribe};
@@ -74,6 +74,10 @@ impl ClientParser {
     pub fn next<'a>(&mut self, input: &'a [u8], limits: &Limits) -> Result<Step<'a>, ParseError> {
         if let Some(verb) = self.skipping {
             return Ok(self.skip_line(verb, input, 0));
+        }
+        if let Some(step) = plain::publish(input, limits) {
+            self.scanned = 0;
+            return Ok(step);
         }
         let Some((verb, name_len)) = find_verb(input)? else {
             return Ok(Step::More {

@@ -5,6 +5,7 @@
 
 mod args;
 mod client;
+mod plain;
 mod server;
 
 pub use client::ClientParser;

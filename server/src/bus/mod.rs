@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
-use smallvec::SmallVec;
 
 pub(crate) use cache::Cache;
 pub(crate) use message::Message;
@@ -100,7 +99,7 @@ impl Bus {
             message,
             wakes,
             taken: 0,
-            finished: SmallVec::new(),
+            finished: Vec::new(),
         };
         for list in matched {
             for subscription in list.plain() {
@@ -128,7 +127,7 @@ struct Round<'a, 'm> {
     wakes: &'a mut Wakes,
     taken: usize,
     /// Subscriptions that had their last message; they leave the index when no list is in use.
-    finished: SmallVec<[Arc<Subscription>; 2]>,
+    finished: Vec<Arc<Subscription>>,
 }
 
 impl Round<'_, '_> {

@@ -280,3 +280,27 @@ fn collect(pieces: &[&[u8]]) -> Vec<String> {
     }
     ops
 }
+
+#[test]
+fn the_short_cut_says_what_the_parser_says() {
+    for line in [
+        "PUB a 0\r\n\r\n",
+        "PUB a.b 02\r\nhi\r\n",
+        "PUB a.b.c.d reply.to 11\r\nhello world\r\n",
+    ] {
+        let limits = Limits::default();
+        let short = plain::publish(line.as_bytes(), &limits).unwrap();
+        let line_end = line.find('\n').unwrap() + 1;
+        let args = &line.as_bytes()[4..line_end - 2];
+        let whole = Line {
+            args,
+            start: 4,
+            end: line_end,
+        };
+        assert_eq!(
+            Ok(short),
+            publish(Verb::Publish, &whole, line.as_bytes(), &limits),
+            "{line:?}"
+        );
+    }
+}
