@@ -14,6 +14,9 @@
 //! of their own (they run on the runtime that started them), and no logging but `tracing` events
 //! that the embedder may listen to. Under tokio's paused clock a server follows that clock.
 
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod bus;
 mod doors;
 mod link;
