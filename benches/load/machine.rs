@@ -1,0 +1,27 @@
+//! The machine that figures come from: without it they say nothing.
+
+use std::fs;
+use std::process::Command;
+use std::thread;
+
+/// Cores, processor, kernel and date, in one line.
+pub(crate) fn line() -> String {
+    let cores = thread::available_parallelism().map_or(0, usize::from);
+    let processor = fs::read_to_string("/proc/cpuinfo")
+        .ok()
+        .and_then(|info| {
+            let line = info.lines().find(|line| line.starts_with("model name"))?;
+            Some(line.split_once(':')?.1.trim().to_owned())
+        })
+        .unwrap_or_else(|| "unknown processor".to_owned());
+    let kernel = said_by("uname", &["-sr"]);
+    let date = said_by("date", &["-u", "+%Y-%m-%d %H:%M UTC"]);
+    format!("{cores} cores, {processor}, {kernel}, {date}")
+}
+
+/// What a program prints, or that it does not.
+fn said_by(program: &str, args: &[&str]) -> String {
+    let output = Command::new(program).args(args).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    text.unwrap_or_else(|_| format!("no {program}"))
+}

@@ -1,0 +1,222 @@
+//! What the parts of a message's road cost, each alone and without the kernel.
+//!
+//! `cargo bench -p dunlin-benches` runs all; `-- match` those whose name holds `match`. What the
+//! figures mean, and what they do not, stands in the README beside this file.
+
+#![allow(missing_docs)] // The macro below makes a public function without one.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use dunlin_protocol::{ClientParser, HeaderMap, Limits, Step, encode};
+use dunlin_server::bench::{FanOut, Routing, Ticket};
+
+/// One read of a busy socket, in bytes.
+const READ: usize = 64 * 1024;
+/// How many subscriptions the large index holds.
+const MILLION: usize = 1_000_000;
+/// How many different subjects a bench walks through: too many for any cache of a publisher.
+const SUBJECTS: usize = 16 * 1024;
+
+criterion_group!(benches, parse, encode_message, matching, churn, fan_out);
+criterion_main!(benches);
+
+/// As many copies of `op` as one read holds.
+fn batch(op: &[u8]) -> Vec<u8> {
+    op.repeat((READ / op.len()).max(1))
+}
+
+fn publication(payload: usize, headers: Option<&HeaderMap>) -> Vec<u8> {
+    let mut op = Vec::new();
+    let publication = encode::Publication {
+        subject: b"orders.eu.berlin",
+        reply: None,
+        headers,
+        payload: &vec![b'x'; payload],
+    };
+    encode::publish(&mut op, &publication);
+    op
+}
+
+fn parse(criterion: &mut Criterion) {
+    let headers = HeaderMap::try_from([("Trace-Id", "4711"), ("Kind", "order")]).ok();
+    let mut sub = Vec::new();
+    encode::subscribe(&mut sub, b"orders.*.berlin", None, 4711);
+    let mut group = criterion.benchmark_group("parse");
+    for (name, op) in [
+        ("PUB 16 B", publication(16, None)),
+        ("PUB 128 B", publication(128, None)),
+        ("HPUB 128 B", publication(128, headers.as_ref())),
+        ("SUB", sub),
+    ] {
+        let input = batch(&op);
+        group.throughput(Throughput::Elements((input.len() / op.len()) as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| parse_all(black_box(&input)))
+        });
+    }
+    group.finish();
+}
+
+fn parse_all(input: &[u8]) -> usize {
+    let (mut parser, limits) = (ClientParser::default(), Limits::default());
+    let (mut at, mut ops) = (0, 0);
+    while let Ok(Step::Op { op, used }) = parser.next(&input[at..], &limits) {
+        black_box(op);
+        at += used;
+        ops += 1;
+    }
+    assert_eq!(at, input.len(), "a whole number of operations");
+    ops
+}
+
+fn encode_message(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("encode");
+    for payload in [16, 128] {
+        let payload = vec![b'x'; payload];
+        let message = encode::Message {
+            subject: b"orders.eu.berlin",
+            sid: b"4711",
+            reply: None,
+            headers: b"",
+            payload: &payload,
+        };
+        let mut out = Vec::with_capacity(READ);
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(format!("MSG {} B", payload.len()), |bencher| {
+            bencher.iter(|| {
+                if out.len() > READ - 1024 {
+                    out.clear();
+                }
+                encode::message(&mut out, black_box(&message));
+            });
+        });
+    }
+    group.finish();
+}
+
+/// The `n`th filter: three or four tokens, every tenth with a wildcard, at either place.
+fn filter(n: usize) -> String {
+    match n % 20 {
+        0 => format!("orders.{}.{n}.*", n % 97),
+        10 => format!("orders.*.{n}.>"),
+        _ => format!("orders.{}.{n}", n % 97),
+    }
+}
+
+/// A subject that the `n`th filter covers.
+fn subject(n: usize) -> String {
+    match n % 20 {
+        0 | 10 => format!("orders.{}.{n}.new", n % 97),
+        _ => format!("orders.{}.{n}", n % 97),
+    }
+}
+
+fn filled(filters: usize) -> (Routing, Vec<Ticket>) {
+    let routing = Routing::new();
+    let subscribe = |n: usize| routing.subscribe(&filter(n), &n.to_string());
+    let tickets = (0..filters).map(subscribe).collect();
+    (routing, tickets)
+}
+
+fn matching(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("match");
+    for filters in [10_000, MILLION] {
+        let (mut routing, _tickets) = filled(filters);
+        let mut random = fastrand::Rng::with_seed(7);
+        let hits: Vec<String> = (0..SUBJECTS)
+            .map(|_| subject(random.usize(..filters)))
+            .collect();
+        let misses: Vec<String> = hits
+            .iter()
+            .map(|hit| hit.replace("orders", "bills"))
+            .collect();
+        assert!(hits.iter().all(|hit| routing.matches(hit) == 1));
+        assert!(misses.iter().all(|miss| routing.matches(miss) == 0));
+
+        group.throughput(Throughput::Elements(1));
+        let id = |name: &str| BenchmarkId::new(name, filters);
+        group.bench_function(id("index hit"), |bencher| {
+            let mut subjects = hits.iter().cycle();
+            bencher.iter(|| routing.looks_up(subjects.next().map_or("", |hit| hit)));
+        });
+        group.bench_function(id("index miss"), |bencher| {
+            let mut subjects = misses.iter().cycle();
+            bencher.iter(|| routing.looks_up(subjects.next().map_or("", |miss| miss)));
+        });
+        group.bench_function(id("publish random"), |bencher| {
+            let mut subjects = hits.iter().cycle();
+            bencher.iter(|| routing.matches(subjects.next().map_or("", |hit| hit)));
+        });
+        group.bench_function(id("publish repeated"), |bencher| {
+            bencher.iter(|| routing.matches(black_box(&hits[0])));
+        });
+    }
+    group.finish();
+}
+
+/// Subscriptions that come and go while a million others stay.
+fn churn(criterion: &mut Criterion) {
+    let (routing, _tickets) = filled(MILLION);
+    let fresh: Vec<String> = (MILLION..MILLION + SUBJECTS).map(filter).collect();
+    let time_both = |rounds: u64| {
+        let (mut coming, mut going) = (Duration::ZERO, Duration::ZERO);
+        let mut left = rounds as usize;
+        while left > 0 {
+            let count = left.min(fresh.len());
+            let start = Instant::now();
+            let tickets: Vec<Ticket> = fresh[..count]
+                .iter()
+                .map(|filter| routing.subscribe(filter, "1"))
+                .collect();
+            coming += start.elapsed();
+            let start = Instant::now();
+            tickets
+                .iter()
+                .for_each(|ticket| routing.unsubscribe(ticket));
+            going += start.elapsed();
+            left -= count;
+        }
+        (coming, going)
+    };
+    let mut group = criterion.benchmark_group("churn");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function(BenchmarkId::new("SUB", MILLION), |bencher| {
+        bencher.iter_custom(|rounds| time_both(rounds).0);
+    });
+    group.bench_function(BenchmarkId::new("UNSUB", MILLION), |bencher| {
+        bencher.iter_custom(|rounds| time_both(rounds).1);
+    });
+    group.finish();
+}
+
+/// The whole road but for the kernel: a read of publishes in, one write for each reader out.
+fn fan_out(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("fan-out");
+    let op = publication(128, None);
+    for readers in [1, 10, 100, 1000] {
+        let mut fan_out = FanOut::new(readers, "orders.eu.berlin");
+        // Large enough for a round, small enough that a thousand outboxes stay in the cache.
+        let messages = (READ / op.len()).min(4096 / readers);
+        let input = op.repeat(messages);
+        let before = fan_out.swallowed_bytes();
+        fan_out.publish(&input);
+        fan_out.flush();
+        let each = (fan_out.swallowed_bytes() - before) / (messages * readers) as u64;
+        assert_eq!(
+            each,
+            op.len() as u64 + 2,
+            "every reader got every message, and its sid"
+        );
+
+        group.throughput(Throughput::Elements((messages * readers) as u64));
+        group.bench_function(BenchmarkId::from_parameter(readers), |bencher| {
+            bencher.iter(|| {
+                fan_out.publish(black_box(&input));
+                fan_out.flush();
+            });
+        });
+    }
+    group.finish();
+}
