@@ -110,7 +110,7 @@ fn explain(error: StartError, port: u16) -> anyhow::Error {
     };
     match holder {
         Some(holder) => anyhow::anyhow!("{error}; the port is held by {holder}"),
-        None => error.into(),
+        None => anyhow::anyhow!("{error}"), // Its text has the system's words already.
     }
 }
 
