@@ -3,6 +3,8 @@
 //! `wire` and `contract` play transcripts; the others are written with the harness's raw client,
 //! and run against nats-server too wherever it promises the same.
 
+use std::time::Duration;
+
 use dunlin_tests::Target;
 
 /// Makes a test per target out of each `async fn name(target: Target)`.
@@ -39,6 +41,9 @@ macro_rules! against_ours {
 mod churn;
 mod contract;
 mod delivery;
+mod flood;
+mod limits;
+mod slow;
 mod split;
 mod wire;
 
@@ -54,3 +59,6 @@ fn run_if_here(test: impl Future<Output = ()>) {
         false => eprintln!("DUNLIN_NATS_SERVER is not set, not run against nats-server"),
     }
 }
+
+/// So that a test that waits for something does not fill the processor with looking.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);

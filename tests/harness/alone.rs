@@ -1,7 +1,7 @@
 //! Alone: tests that count what the whole process holds.
 //!
 //! In: a test's name and body. Out: the body run in a process of its own, where no other test opens
-//! sockets or takes memory; and the two things such a test counts.
+//! sockets or takes memory; and what such a test counts.
 
 use std::process::Command;
 
@@ -17,6 +17,7 @@ pub fn alone(name: &str, body: impl FnOnce()) {
     let run = Command::new(program)
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
         .env(ALONE, name)
+        .env("GLIBC_TUNABLES", ONE_HEAP)
         .output()
         .expect("a test can start itself");
     let printed = String::from_utf8_lossy(&run.stdout);
@@ -38,6 +39,18 @@ pub fn descriptors() -> usize {
         .count()
 }
 
+/// How many descriptors this process may hold, as far as anyone says.
+pub fn descriptors_max() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").expect("/proc is there");
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"));
+    let soft = line
+        .and_then(|line| line.split_whitespace().next())
+        .expect("a limit is named");
+    soft.parse().unwrap_or(usize::MAX) // It says `unlimited` where there is none.
+}
+
 /// How much memory this process has in use, in bytes.
 pub fn resident_bytes() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").expect("/proc is there");
@@ -52,6 +65,10 @@ pub fn resident_bytes() -> usize {
         .expect("a number");
     kilobytes * 1024
 }
+
+/// One heap for all threads: memory that one thread frees then serves the next that asks, whichever
+/// it is, and what a process has in use shows what it holds. Other allocators ignore this.
+const ONE_HEAP: &str = "glibc.malloc.arena_max=1:glibc.malloc.tcache_count=0";
 
 /// Set to a test's name in the process that runs its body.
 const ALONE: &str = "DUNLIN_TEST_ALONE";

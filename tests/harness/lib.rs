@@ -18,7 +18,7 @@ mod text;
 mod transcript;
 mod wire;
 
-pub use alone::{alone, descriptors, resident_bytes};
+pub use alone::{alone, descriptors, descriptors_max, resident_bytes};
 pub use client::{Arrival, Client, Message};
 pub use options::Options;
 pub use run::{Pace, run_file, run_text};
