@@ -1,0 +1,5 @@
+//! async-nats against the server named by `DUNLIN_SERVER_BIN`.
+
+mod lifetime;
+mod publish;
+mod requests;
