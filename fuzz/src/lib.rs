@@ -1,0 +1,17 @@
+//! What must hold for every decoder of the protocol, whatever the bytes.
+//!
+//! In: the bytes that a fuzzer, or a file of `seeds/`, gives. Out: nothing, or a panic that says
+//! what did not hold. Each function is one target of `targets/`.
+
+#![forbid(unsafe_code)]
+
+mod headers;
+mod json;
+mod parsers;
+mod pieces;
+mod subjects;
+
+pub use headers::headers;
+pub use json::info_connect;
+pub use parsers::{client_parser, server_parser};
+pub use subjects::subjects;

@@ -1,0 +1,4 @@
+//! What a client sends, whole and in pieces.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dunlin_fuzz::client_parser(data));

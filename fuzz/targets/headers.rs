@@ -1,0 +1,4 @@
+//! Header blocks.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dunlin_fuzz::headers(data));

@@ -1,0 +1,4 @@
+//! What a server sends, whole and in pieces.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| dunlin_fuzz::server_parser(data));
