@@ -29,6 +29,8 @@ const READS_MAX: usize = 4;
 const DIRECT_MAX: usize = 2048;
 /// The longest that a publisher waits for a reader after one read.
 const PACE_MAX: Duration = Duration::from_millis(4);
+/// The first step, in bytes, in which memory for a large message grows; it doubles from there.
+const GROWTH_MIN: usize = 64 * 1024;
 /// How long a reader that was cut may take for its last words.
 const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
 /// How long a connection that ends may take for what is queued.
@@ -260,7 +262,10 @@ impl<S: Socket> Connection<S> {
 
     /// Reads into memory of the message's own, which its readers can then share.
     fn read_large(&mut self, now: Instant, wakes: &mut Wakes) {
-        self.tail.reserve(self.need - self.tail.len());
+        // In steps that what has come pays for: a length alone must not cost us its memory.
+        let missing = self.need - self.tail.len();
+        self.tail
+            .reserve(missing.min(self.tail.len().max(GROWTH_MIN)));
         match self.outbox.wire().try_read_more(&mut self.tail) {
             Ok(0) => self.outbox.end(Reason::ClientClosed),
             Ok(_) if self.tail.len() < self.need => {}
@@ -417,7 +422,6 @@ impl<S: Socket> Connection<S> {
             .unwrap_or(Reason::ServerShutdown);
         let dropped = self.outbox.discard(wakes.chunks());
         self.session.on_close(reason, dropped);
-        tracing::debug!(id = self.id, %reason, "connection closed");
         hub.forget(self.id);
         if let Some(armed) = self.armed.take() {
             hub.timers.remove(self.id, armed);

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
@@ -53,23 +54,26 @@ impl Listener {
     pub(crate) fn listen(self, socket: TcpListener) {
         let hub = Arc::clone(&self.hub);
         hub.spawn(async move {
-            let stopped = self.hub.stopped();
-            let mut stopped = std::pin::pin!(stopped);
+            let mut stopped = std::pin::pin!(self.hub.stopped());
+            let mut is_failing = false; // So that a full table is logged once, not ten times a second.
             loop {
                 let accepted = std::future::poll_fn(|cx| {
                     if stopped.as_mut().poll(cx).is_ready() {
-                        return std::task::Poll::Ready(None);
+                        return Poll::Ready(None);
                     }
                     socket.poll_accept(cx).map(Some)
                 });
                 match accepted.await {
                     None => return,
                     Some(Ok((stream, _))) => {
+                        is_failing = false;
                         let _ = stream.set_nodelay(true); // Fails only on a socket that is gone.
                         self.serve(Tcp(stream));
                     }
                     Some(Err(error)) => {
-                        tracing::warn!(%error, "accept failed; trying again");
+                        if !std::mem::replace(&mut is_failing, true) {
+                            tracing::warn!(%error, "cannot accept connections; trying again");
+                        }
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                     }
                 }

@@ -280,16 +280,25 @@ impl Session for TextSession {
             reason,
             Reason::SlowConsumerPendingBytes | Reason::SlowConsumerWriteDeadline
         );
-        // What a connection that leaves by itself did not read is its own choice.
-        let loss = match is_slow_consumer {
-            true => Loss {
+        let cid = self.reader.id;
+        let mut loss = Loss::default(); // What who leaves by itself did not read is its own choice.
+        if is_slow_consumer {
+            let Dropped { messages, bytes } = dropped;
+            loss = Loss {
                 is_slow_consumer,
-                messages: dropped.messages,
-                bytes: dropped.bytes,
-            },
-            false => Loss::default(),
-        };
-        self.nats.host.table.leave(self.reader.id, loss);
+                messages,
+                bytes,
+            };
+            tracing::warn!(
+                cid,
+                messages,
+                bytes,
+                "{reason}: what it had not read is dropped"
+            );
+        } else {
+            tracing::debug!(cid, "{reason}");
+        }
+        self.nats.host.table.leave(cid, loss);
     }
 }
 
