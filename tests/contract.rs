@@ -65,22 +65,56 @@ fn every_file_named_on_the_page_is_there() {
 }
 
 #[test]
-fn every_anchor_named_in_a_transcript_is_there() {
-    let anchors = anchors(&read(&page()));
+fn every_transcript_names_its_contract() {
     for name in transcript_names() {
         let text = read(&transcripts().join(&name));
-        let anchor = text.split("protocol.md#").nth(1).map(|rest| {
-            rest.split_whitespace()
-                .next()
-                .unwrap_or_default()
-                .trim_end_matches('.')
-        });
-        let anchor = anchor.unwrap_or_else(|| panic!("{name} does not name its contract"));
-        assert!(
-            anchors.iter().any(|known| known == anchor),
-            "{name} names #{anchor}"
+        assert_eq!(
+            named_anchors(&text).len(),
+            1,
+            "anchors of protocol.md named in {name}"
         );
     }
+}
+
+#[test]
+fn every_anchor_named_in_a_source_is_there() {
+    let known = anchors(&read(&page()));
+    let root = page().with_file_name("");
+    let rooms = [
+        "protocol/src",
+        "server/src",
+        "client/src",
+        "tests/harness",
+        "tests/transcripts",
+    ];
+    let mut folders: Vec<PathBuf> = rooms.iter().map(|room| root.join(room)).collect();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder can be read") {
+            let path = entry.expect("readable").path();
+            let extension = path.extension().and_then(|extension| extension.to_str());
+            match extension {
+                None if path.is_dir() => folders.push(path),
+                Some("rs" | "txt") => {
+                    for anchor in named_anchors(&read(&path)) {
+                        assert!(
+                            known.contains(&anchor),
+                            "{path:?} names protocol.md#{anchor}"
+                        );
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The anchors of the page that `text` names.
+fn named_anchors(text: &str) -> Vec<String> {
+    let names = text.split("protocol.md#").skip(1);
+    let is_part = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '-';
+    names
+        .map(|rest| rest.chars().take_while(is_part).collect())
+        .collect()
 }
 
 /// The blocks fenced as `transcript`, with the number of their first line.
