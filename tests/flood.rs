@@ -88,10 +88,10 @@ fn a_connection_takes_its_subscriptions_along() {
                 let mut flooders = Vec::new();
                 for number in 10 * round..10 * (round + 1) {
                     let mut flooder = Client::connect(server.address()).await;
-                    subscribe_many(&mut flooder, number * 20_000..(number + 1) * 20_000).await;
-                    flooders.push((flooder, format!("flood.{}.x", number * 20_000 + 3)));
+                    subscribe_many(&mut flooder, number * 10_000..(number + 1) * 10_000).await;
+                    flooders.push((flooder, format!("flood.{}.x", number * 10_000 + 3)));
                 }
-                peaks.note("200,000 subscriptions of ten connections");
+                peaks.note("100,000 subscriptions of ten connections");
                 for (flooder, subject) in flooders {
                     drop(flooder);
                     until_nobody_listens(server.address(), &subject).await;
