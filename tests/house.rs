@@ -13,7 +13,7 @@ const FILE_MAX: usize = 500;
 const FUNCTION_MAX: usize = 70;
 
 /// Which rooms of the server a room may name. ARCHITECTURE.md, "Rooms".
-const SERVER_FLOORS: [(&str, &[&str]); 9] = [
+const SERVER_FLOORS: [(&str, &[&str]); 10] = [
     ("lib", &["server", "options", "peer", "net"]),
     ("main", &[]),
     ("holder", &[]),
@@ -23,6 +23,7 @@ const SERVER_FLOORS: [(&str, &[&str]); 9] = [
     ("net", &["link"]),
     ("peer", &["bus", "link"]),
     ("bus", &["link"]),
+    ("conf", &[]),
 ];
 /// Where the server may await, or name the runtime.
 const SERVER_AWAITS: [&str; 4] = ["net", "server", "options", "main"];

@@ -18,6 +18,8 @@
 #[doc(hidden)]
 pub mod bench;
 mod bus;
+#[doc(hidden)]
+pub mod conf;
 mod doors;
 mod link;
 mod net;

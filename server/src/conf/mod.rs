@@ -1,0 +1,95 @@
+//! The configuration language of nats-server, and what a file in it asks of this server.
+//!
+//! In: a path and its surroundings. Out: [`Loaded`]: plain settings, and everything there is to
+//! say about the file, each thing with its place. Knows nothing of the server; opens no file by
+//! itself; ends for any bytes.
+//!
+//! ```text
+//! parser, elsewhere → scalar → cursor     text to a tree of values with places
+//! settings → keys → read                  tree to settings: every key obeyed, warned about, or refused
+//! report                                  what is wrong, with the line and a caret
+//! ```
+
+mod cursor;
+mod duration;
+mod elsewhere;
+mod keys;
+mod nearest;
+mod parser;
+mod read;
+mod report;
+mod scalar;
+mod settings;
+mod shared;
+mod source;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::io;
+use std::path::Path;
+
+pub use report::{Diagnostic, Severity};
+pub use settings::Settings;
+pub use shared::Surroundings;
+pub use source::{Place, Source, Sources, Span};
+pub use value::{Entry, Map, Node, Value};
+
+use shared::Shared;
+
+/// A configuration that was read.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What it asks for; not to be used when there are errors.
+    pub settings: Settings,
+    /// The files, for the places of the diagnostics.
+    pub sources: Sources,
+    /// What there is to say, in the order of the file.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Loaded {
+    /// Whether something of this kind was found.
+    pub fn has(&self, severity: Severity) -> bool {
+        self.diagnostics
+            .iter()
+            .any(|diagnostic| diagnostic.severity == severity)
+    }
+}
+
+/// Reads a configuration file and all it includes.
+///
+/// # Errors
+///
+/// The file itself cannot be read. Everything else is a diagnostic.
+pub fn load(path: &Path, surroundings: &dyn Surroundings) -> io::Result<Loaded> {
+    let mut shared = Shared::new(surroundings);
+    let map = shared.file(path)?;
+    let mut diagnostics = shared.diagnostics;
+    if map.is_empty() && diagnostics.is_empty() {
+        let text = format!("{}: config has no values or is empty", path.display());
+        diagnostics.push(Diagnostic::error(None, text).as_severity(Severity::Warning));
+    }
+    let settings = settings::settings(&map, &shared.sources, &mut diagnostics);
+    let order = |diagnostic: &Diagnostic| {
+        diagnostic
+            .span
+            .map(|span| (span.source, span.start))
+            .unwrap_or((u32::MAX, 0))
+    };
+    diagnostics.sort_by_key(order);
+    Ok(Loaded {
+        settings,
+        sources: shared.sources,
+        diagnostics,
+    })
+}
+
+/// The names of every key that is obeyed, all names of a key together.
+pub fn obeyed_keys() -> Vec<&'static [&'static str]> {
+    keys::KNOWN
+        .iter()
+        .filter(|known| matches!(known.standing, keys::Standing::Obeyed(_)))
+        .map(|known| known.names)
+        .collect()
+}
