@@ -12,11 +12,14 @@ const FILE_MAX: usize = 500;
 /// The longest a function may be, in lines, from its signature to its last brace.
 const FUNCTION_MAX: usize = 70;
 
+/// The one file that may hold unsafe code: it gives memory back to the system.
+const UNSAFE_FILE: &str = "server/src/memory.rs";
 /// Which rooms of the server a room may name. ARCHITECTURE.md, "Rooms".
-const SERVER_FLOORS: [(&str, &[&str]); 10] = [
+const SERVER_FLOORS: [(&str, &[&str]); 11] = [
     ("lib", &["server", "options", "peer", "net"]),
     ("main", &[]),
     ("holder", &[]),
+    ("memory", &[]),
     ("server", &["options", "doors", "net", "peer"]),
     ("options", &[]),
     ("doors", &["peer", "link"]),
@@ -26,7 +29,7 @@ const SERVER_FLOORS: [(&str, &[&str]); 10] = [
     ("conf", &[]),
 ];
 /// Where the server may await, or name the runtime.
-const SERVER_AWAITS: [&str; 4] = ["net", "server", "options", "main"];
+const SERVER_AWAITS: [&str; 4] = ["net", "server", "main", "memory"];
 /// Where the client must not await: it takes bytes and time as arguments there.
 const CLIENT_SYNC: [&str; 7] = [
     "engine", "pool", "queue", "refusal", "sift", "message", "address",
@@ -173,7 +176,8 @@ fn nothing_is_unwrapped_outside_tests() {
             if source.is_test() {
                 break;
             }
-            if line.contains(".unwrap()") || line.contains("unsafe ") {
+            let is_unsafe = line.contains("unsafe ") && source.name() != UNSAFE_FILE;
+            if line.contains(".unwrap()") || is_unsafe {
                 bare.push(format!("{}:{}", source.name(), at + 1));
             }
         }

@@ -1,14 +1,17 @@
 //! The program `dunlin-server`: flags in, exit code out.
 
 mod holder;
+mod memory;
 
+use std::convert::Infallible;
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::task::Poll;
 
 use anyhow::Context;
 use clap::{ArgAction, Parser};
 use dunlin_server::{Server, StartError};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 
 /// A small, fast pub-sub server that speaks core NATS.
@@ -78,8 +81,7 @@ fn run(flags: &Flags) -> anyhow::Result<()> {
 
 /// Serves until a signal asks to stop.
 async fn serve(flags: &Flags) -> anyhow::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut signals = Signals::listen()?;
     let mut builder = Server::builder().host(&flags.addr).port(flags.port);
     if let Some(name) = &flags.name {
         builder = builder.name(name);
@@ -88,17 +90,40 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         .start()
         .await
         .map_err(|error| explain(error, flags.port))?;
-    let trapped = std::future::poll_fn(|cx| {
-        if interrupt.poll_recv(cx).is_ready() {
-            return std::task::Poll::Ready("interrupt");
-        }
-        terminate.poll_recv(cx).map(|_| "terminated")
-    });
-    tracing::info!("Trapped \"{}\" signal", trapped.await);
+    let trapped = signals.first(memory::tend(&server)).await;
+    tracing::info!("Trapped \"{trapped}\" signal");
     tracing::info!("Initiating Shutdown...");
     server.shutdown().await;
     tracing::info!("Server Exiting..");
     Ok(())
+}
+
+/// The signals that stop the program.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
+            terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+        })
+    }
+
+    /// The name of the first signal that comes; until then `meanwhile`, which never ends, goes on.
+    async fn first(&mut self, meanwhile: impl Future<Output = Infallible>) -> &'static str {
+        let mut meanwhile = std::pin::pin!(meanwhile);
+        std::future::poll_fn(|cx| {
+            let _ = meanwhile.as_mut().poll(cx);
+            if self.interrupt.poll_recv(cx).is_ready() {
+                return Poll::Ready("interrupt");
+            }
+            self.terminate.poll_recv(cx).map(|_| "terminated")
+        })
+        .await
+    }
 }
 
 /// Adds who holds the port, where the system tells.

@@ -94,6 +94,12 @@ impl Server {
         self.host.statistics()
     }
 
+    /// How many connections and subscriptions have left since the start. Costs two locks, however
+    /// many there are; [`Server::statistics`] asks every connection.
+    pub fn departures(&self) -> (u64, u64) {
+        self.host.departures()
+    }
+
     /// Stops: accepts nobody any more, sends to every reader what is queued for it (for at most
     /// two seconds), closes all connections, and returns when no task is left.
     ///

@@ -27,7 +27,8 @@ pub(super) struct Index {
     literals: HashTable<List>,
     wild: Wild,
     hasher: RandomState,
-    len: usize, // Subscriptions, not filters.
+    len: usize,      // Subscriptions, not filters.
+    departures: u64, // Subscriptions that were taken out again.
 }
 
 impl Index {
@@ -57,6 +58,7 @@ impl Index {
             self.remove_literal(subscription)
         };
         self.len -= usize::from(was_there);
+        self.departures += u64::from(was_there);
         was_there
     }
 
@@ -81,6 +83,10 @@ impl Index {
 
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    pub(super) fn departures(&self) -> u64 {
+        self.departures
     }
 
     /// Whether hardly any memory is held.

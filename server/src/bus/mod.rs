@@ -82,6 +82,11 @@ impl Bus {
         self.index.read().len()
     }
 
+    /// How many subscriptions have been forgotten since the start.
+    pub(crate) fn departures(&self) -> u64 {
+        self.index.read().departures()
+    }
+
     /// Delivers `message` to every plain subscription that covers its subject, and to one member
     /// of each queue group; tells how many took it.
     pub(crate) fn publish(

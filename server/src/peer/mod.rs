@@ -49,6 +49,11 @@ impl Host {
         }
     }
 
+    /// How many parties and subscriptions have left.
+    pub(crate) fn departures(&self) -> (u64, u64) {
+        (self.table.departures(), self.bus.departures())
+    }
+
     /// What has been counted since the start.
     pub(crate) fn statistics(&self) -> Statistics {
         let subscriptions = self.bus.subscription_count() as u64;

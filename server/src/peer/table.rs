@@ -118,6 +118,12 @@ impl Table {
         }
     }
 
+    /// How many have left, those who were refused among them.
+    pub(crate) fn departures(&self) -> u64 {
+        let state = self.state.lock();
+        state.gone.total_connections - state.present.len() as u64
+    }
+
     /// Adds up; subscriptions are left to the caller.
     pub(crate) fn statistics(&self) -> Statistics {
         let state = self.state.lock();
