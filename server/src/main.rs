@@ -1,126 +1,237 @@
-//! The program `dunlin-server`: flags in, exit code out.
+//! The program `dunlin-server`: flags and a file in, exit code out.
 
+mod arguments;
+mod check;
+mod flags;
 mod holder;
+mod log;
 mod memory;
+mod setup;
+mod signals;
 
 use std::convert::Infallible;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::task::Poll;
 
-use anyhow::Context;
-use clap::{ArgAction, Parser};
+use anyhow::{Context, bail};
+use dunlin_server::conf::Severity;
 use dunlin_server::{Server, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::level_filters::LevelFilter;
 
-/// A small, fast pub-sub server that speaks core NATS.
-///
-/// Runs without flags and without files: every NATS client may connect to port 4222, and so may
-/// you, with `nc localhost 4222`.
-#[derive(Debug, Parser)]
-#[command(
-    name = "dunlin-server",
-    version,
-    disable_version_flag = true,
-    after_help = "EXIT CODES\n  0  stopped by SIGINT or SIGTERM, everything accepted was sent\n  \
-                  1  could not start, for the reason printed\n  2  the flags were wrong"
-)]
-struct Flags {
-    /// Listen on this address [0.0.0.0: every address of the machine]
-    #[arg(
-        short,
-        long,
-        visible_alias = "net",
-        value_name = "HOST",
-        default_value = "0.0.0.0",
-        hide_default_value = true
-    )]
-    addr: String,
-
-    /// Listen on this port; 0 takes a free one and prints it
-    #[arg(short, long, value_name = "PORT", default_value_t = 4222)]
-    port: u16,
-
-    /// Name the server towards its clients
-    #[arg(short = 'n', long, visible_alias = "server_name", value_name = "NAME")]
-    name: Option<String>,
-
-    /// Log what happens to connections
-    #[arg(short = 'D', long)]
-    debug: bool,
-
-    /// Log everything there is to log
-    #[arg(short = 'V', long)]
-    trace: bool,
-
-    /// Print the version
-    #[arg(short = 'v', long, action = ArgAction::Version)]
-    version: Option<bool>,
-}
+use flags::{Flags, Remark};
+use log::Log;
+use setup::Plan;
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
-    log_to_stderr(&flags);
-    match run(&flags) {
+    let (flags, remarks) = flags::parse(std::env::args_os());
+    match run(&flags, &remarks) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error:#}");
+        Err(Failure::Silent) => ExitCode::FAILURE,
+        Err(Failure::Plain(error)) => {
+            complain(&[format!("{error:#}")]);
+            ExitCode::FAILURE
+        }
+        Err(Failure::Logged(error)) => {
+            tracing::error!(target: log::FATAL, "{error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(flags: &Flags) -> anyhow::Result<()> {
+/// Why the program ends with 1.
+enum Failure {
+    /// Everything is said.
+    Silent,
+    /// To be said without a log.
+    Plain(anyhow::Error),
+    /// To be said in the log.
+    Logged(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Plain(error)
+    }
+}
+
+fn run(flags: &Flags, remarks: &[Remark]) -> Result<(), Failure> {
+    if let Some(word) = flags.words.first() {
+        return Ok(obey(word)?);
+    }
+    if flags.is_version {
+        return Ok(obey("version")?);
+    }
+    if let Some(request) = &flags.signal {
+        return Ok(signals::send(request)?);
+    }
+    if flags.is_test && flags.config.is_none() {
+        let text = "must specify [-c, --config] option to check configuration file syntax";
+        return Err(anyhow::anyhow!(text).into());
+    }
+    let plan = setup::plan(flags, remarks).map_err(|errors| {
+        complain(&errors);
+        Failure::Silent
+    })?;
+    if flags.is_test {
+        return test(plan, flags.is_strict);
+    }
+    complain(&plan.warnings);
+    let log = Log::start(&plan.log_options()).map_err(|error| {
+        let path = plan.settings.log_file.clone().unwrap_or_default();
+        anyhow::anyhow!("error opening log file {}: {error}", path.display())
+    })?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .context("cannot start the runtime")?;
-    runtime.block_on(serve(flags))
+        .context("cannot start the runtime")
+        .map_err(Failure::Logged)?;
+    runtime
+        .block_on(serve(&plan, &log))
+        .map_err(Failure::Logged)
+}
+
+/// The words `version` and `help`.
+#[expect(clippy::print_stdout, reason = "somebody asked for it")]
+fn obey(word: &str) -> anyhow::Result<()> {
+    match word.to_lowercase().as_str() {
+        "version" => println!("dunlin-server: {}", version()),
+        "help" => print!("{}", flags::help()),
+        _ => bail!("unrecognized command: \"{word}\""),
+    }
+    Ok(())
+}
+
+/// `v0.1.0`, and the commit where the build was told one.
+fn version() -> String {
+    let commit = option_env!("DUNLIN_COMMIT").map(|commit| format!(" ({commit})"));
+    format!(
+        "v{}{}",
+        env!("CARGO_PKG_VERSION"),
+        commit.unwrap_or_default()
+    )
+}
+
+/// Says whether the configuration is good, and what is not.
+fn test(mut plan: Plan, is_strict: bool) -> Result<(), Failure> {
+    let mut errors = Vec::new();
+    let found = check::check(&plan);
+    let Some(file) = plan.file.take() else {
+        return Err(Failure::Silent);
+    };
+    for diagnostic in &found {
+        plan.note(diagnostic, &file.sources, &mut errors);
+    }
+    let is_doubtful = file.has_warnings || found.iter().any(|it| it.severity == Severity::Warning);
+    let is_refused = is_doubtful || (is_strict && !plan.warnings.is_empty());
+    complain(&errors);
+    complain(&plan.warnings);
+    if is_refused || !errors.is_empty() {
+        return Err(Failure::Silent);
+    }
+    let (path, digest) = (file.path.display(), &file.digest);
+    complain(&[format!(
+        "configuration file {path} is valid (sha256:{digest})"
+    )]);
+    Ok(())
+}
+
+/// Lines on stderr, each with the name of the program.
+fn complain(texts: &[String]) {
+    for text in texts {
+        eprintln!("dunlin-server: {text}");
+    }
 }
 
 /// Serves until a signal asks to stop.
-async fn serve(flags: &Flags) -> anyhow::Result<()> {
+async fn serve(plan: &Plan, log: &Log) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    let mut builder = Server::builder().host(&flags.addr).port(flags.port);
-    if let Some(name) = &flags.name {
-        builder = builder.name(name);
-    }
-    let server = builder
+    greet(plan);
+    plan.write_pid()?;
+    let server = plan
+        .builder()
         .start()
         .await
-        .map_err(|error| explain(error, flags.port))?;
-    let trapped = signals.first(memory::tend(&server)).await;
-    tracing::info!("Trapped \"{trapped}\" signal");
+        .map_err(|error| explain(error, plan.port()))?;
+    until_stopped(&server, &mut signals, log).await;
     tracing::info!("Initiating Shutdown...");
     server.shutdown().await;
     tracing::info!("Server Exiting..");
     Ok(())
 }
 
-/// The signals that stop the program.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
+/// Serves on, and does what signals ask for, until one asks to stop.
+async fn until_stopped(server: &Server, signals: &mut Signals, log: &Log) {
+    let mut tended = std::pin::pin!(memory::tend(server));
+    loop {
+        let trapped = signals.first(tended.as_mut()).await;
+        tracing::info!("Trapped \"{trapped}\" signal");
+        match trapped {
+            "user defined signal 1" => log.reopen(),
+            "user defined signal 2" => {
+                tracing::warn!("There is no lame duck mode yet; SIGTERM stops in good order");
+            }
+            "hangup" => tracing::warn!("The configuration cannot be reloaded yet"),
+            _ => return,
+        }
+    }
 }
+
+/// The first lines of the log, which others wait for.
+fn greet(plan: &Plan) {
+    tracing::info!("Starting dunlin-server");
+    tracing::info!("  Version:  {}", env!("CARGO_PKG_VERSION"));
+    tracing::info!(
+        "  Git:      [{}]",
+        option_env!("DUNLIN_COMMIT").unwrap_or("not set")
+    );
+    if let Some(name) = &plan.settings.server_name {
+        tracing::info!("  Name:     {name}");
+    }
+    if let Some(file) = &plan.file {
+        let (path, digest) = (file.path.display(), &file.digest);
+        tracing::info!("Using configuration file: {path} (sha256:{digest})");
+    }
+    if plan.settings.log_file.is_some() {
+        for line in &plan.warning_lines {
+            tracing::warn!("{line}"); // Those on stderr may be gone.
+        }
+    }
+}
+
+/// The signals that are heard, by the names that the log gives them.
+struct Signals([(&'static str, Signal); 5]);
 
 impl Signals {
     fn listen() -> anyhow::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
-            terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
-        })
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self([
+            ("interrupt", listen(SignalKind::interrupt())?),
+            ("terminated", listen(SignalKind::terminate())?),
+            (
+                "user defined signal 1",
+                listen(SignalKind::user_defined1())?,
+            ),
+            (
+                "user defined signal 2",
+                listen(SignalKind::user_defined2())?,
+            ),
+            ("hangup", listen(SignalKind::hangup())?),
+        ]))
     }
 
     /// The name of the first signal that comes; until then `meanwhile`, which never ends, goes on.
-    async fn first(&mut self, meanwhile: impl Future<Output = Infallible>) -> &'static str {
-        let mut meanwhile = std::pin::pin!(meanwhile);
+    async fn first(
+        &mut self,
+        mut meanwhile: std::pin::Pin<&mut impl Future<Output = Infallible>>,
+    ) -> &'static str {
         std::future::poll_fn(|cx| {
             let _ = meanwhile.as_mut().poll(cx);
-            if self.interrupt.poll_recv(cx).is_ready() {
-                return Poll::Ready("interrupt");
+            for (name, signal) in &mut self.0 {
+                if signal.poll_recv(cx).is_ready() {
+                    return Poll::Ready(*name);
+                }
             }
-            self.terminate.poll_recv(cx).map(|_| "terminated")
+            Poll::Pending
         })
         .await
     }
@@ -137,18 +248,4 @@ fn explain(error: StartError, port: u16) -> anyhow::Error {
         Some(holder) => anyhow::anyhow!("{error}; the port is held by {holder}"),
         None => anyhow::anyhow!("{error}"), // Its text has the system's words already.
     }
-}
-
-fn log_to_stderr(flags: &Flags) {
-    let level = match (flags.trace, flags.debug) {
-        (true, _) => LevelFilter::TRACE,
-        (_, true) => LevelFilter::DEBUG,
-        _ => LevelFilter::INFO,
-    };
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .with_max_level(level)
-        .init();
 }

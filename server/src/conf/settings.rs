@@ -140,7 +140,8 @@ fn is_off(node: &Node, key: &str) -> bool {
         Value::Text(text) => {
             let text = text.to_lowercase();
             let is_disabled = key.eq_ignore_ascii_case("jetstream") && text.starts_with("disable");
-            let is_usual = key.eq_ignore_ascii_case("write_timeout") && text != "retry";
+            let is_usual = key.eq_ignore_ascii_case("write_timeout")
+                && matches!(text.as_str(), "default" | "close");
             text.is_empty() || is_disabled || is_usual
         }
         Value::Array(items) => items.is_empty(),

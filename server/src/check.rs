@@ -1,0 +1,67 @@
+//! What a test of the configuration looks at beside the file: the port and the folders it names.
+//!
+//! A port in use is a warning, since the server that is about to be reloaded holds it; a file that
+//! could not be written is an error, since the server would not start.
+
+use std::io;
+use std::net::TcpListener;
+use std::path::Path;
+
+use dunlin_server::conf::{Diagnostic, Severity};
+use rustix::fs::{Access, access};
+
+use crate::holder;
+use crate::setup::Plan;
+
+/// Everything that speaks against starting what is planned, on this machine and now.
+pub(crate) fn check(plan: &Plan) -> Vec<Diagnostic> {
+    let settings = &plan.settings;
+    let files = [
+        ("log_file", &settings.log_file),
+        ("pid_file", &settings.pid_file),
+    ];
+    let mut found: Vec<Diagnostic> = files
+        .into_iter()
+        .filter_map(|(key, path)| unwritable(plan, key, path.as_deref()?))
+        .collect();
+    found.extend(port_taken(plan));
+    found
+}
+
+fn unwritable(plan: &Plan, key: &str, path: &Path) -> Option<Diagnostic> {
+    let span = plan.settings.places.get(key).copied();
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let target = if path.exists() { path } else { folder };
+    if path.is_dir() {
+        let text = format!("{} is a folder, not a file", path.display());
+        return Some(Diagnostic::error(span, text));
+    }
+    let error = io::Error::from(access(target, Access::WRITE_OK).err()?);
+    let text = format!(
+        "cannot write {}: {}: {error}",
+        path.display(),
+        target.display()
+    );
+    Some(Diagnostic::error(span, text).help(format!("{key} must be a path this user may write to")))
+}
+
+fn port_taken(plan: &Plan) -> Option<Diagnostic> {
+    let (host, port) = (plan.host(), plan.port());
+    let error = TcpListener::bind((host, port)).err()?;
+    let places = &plan.settings.places;
+    let span = ["port", "listen", "host"]
+        .iter()
+        .find_map(|key| places.get(key))
+        .copied();
+    let text = format!("cannot listen on {host}:{port} now: {error}");
+    let warning = Diagnostic::error(span, text).as_severity(Severity::Notice);
+    let is_in_use = error.kind() == io::ErrorKind::AddrInUse;
+    let holder = is_in_use.then(|| holder::of_port(port)).flatten();
+    Some(match holder {
+        Some(holder) => warning.help(format!("the port is held by {holder}")),
+        None => warning,
+    })
+}

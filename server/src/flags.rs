@@ -1,0 +1,369 @@
+//! The flags of the program, as nats-server has them.
+//!
+//! In: the words of the command line, with one dash or two before any name. Out: [`Flags`], and
+//! for flags of what does not exist here a [`Remark`] each.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
+
+use crate::arguments;
+
+/// A small, fast pub-sub server that speaks core NATS.
+///
+/// Runs without flags and without files: every NATS client may connect to port 4222, and so may
+/// you, with `nc localhost 4222`. Takes the flags and the configuration file of nats-server; what
+/// it cannot obey it says, and refuses where that would let somebody in.
+#[derive(Debug, Parser)]
+#[command(
+    name = "dunlin-server",
+    disable_version_flag = true,
+    after_help = "Flags win over the file. Long names may have one dash or two.\n\n\
+                  SIGNALS\n  SIGINT, SIGTERM  stop, sending everything accepted first\n  \
+                  SIGUSR1          open the log file anew\n\n\
+                  EXIT CODES\n  0  stopped by a signal, or the configuration is valid\n  \
+                  1  could not start, for the reason printed\n  2  the flags were wrong"
+)]
+pub(crate) struct Flags {
+    /// Listen on this address [0.0.0.0: every address of the machine]
+    #[arg(short, long, visible_alias = "net", value_name = "HOST")]
+    pub(crate) addr: Option<String>,
+
+    /// Listen on this port [4222]; -1 takes a free one and prints it
+    #[arg(short, long, value_name = "PORT", value_parser = clap::value_parser!(i64).range(-1..=65535))]
+    pub(crate) port: Option<i64>,
+
+    /// Name the server towards its clients [its id]
+    #[arg(short = 'n', long, visible_alias = "server_name", value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// Read this configuration file
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Test the configuration file, say what is wrong with it, and exit
+    #[arg(short = 't', long = "test")]
+    pub(crate) is_test: bool,
+
+    /// Refuse to start where there are only warnings
+    #[arg(long = "strict")]
+    pub(crate) is_strict: bool,
+
+    /// Write the number of the process to this file
+    #[arg(short = 'P', long, value_name = "FILE")]
+    pub(crate) pid: Option<PathBuf>,
+
+    /// Log to this file instead of stderr
+    #[arg(short, long, value_name = "FILE", help_heading = "Log")]
+    pub(crate) log: Option<PathBuf>,
+
+    /// Begin log lines with the time; -T=false leaves it out
+    #[arg(short = 'T', long, help_heading = "Log")]
+    pub(crate) logtime: bool,
+
+    /// Write that time in UTC
+    #[arg(long = "logtime_utc", help_heading = "Log")]
+    pub(crate) logtime_utc: bool,
+
+    /// Log what happens to connections
+    #[arg(short = 'D', long, help_heading = "Log")]
+    pub(crate) debug: bool,
+
+    /// Log everything there is to log; -DV: both
+    #[arg(short = 'V', long, help_heading = "Log")]
+    pub(crate) trace: bool,
+
+    /// Signal a running server: stop, quit, term or reopen; by name, number or pid file
+    #[arg(long, visible_alias = "sl", value_name = "SIGNAL[=PID]")]
+    pub(crate) signal: Option<String>,
+
+    /// Print the version
+    #[arg(short = 'v', long = "version")]
+    pub(crate) is_version: bool,
+
+    /// The words `help` and `version`.
+    #[arg(hide = true)]
+    pub(crate) words: Vec<String>,
+
+    /// Switches that were given a value, as in `-T=false`.
+    #[arg(skip)]
+    pub(crate) switched: Vec<(String, bool)>,
+}
+
+/// A flag that is known but cannot be obeyed.
+pub(crate) struct Remark {
+    pub(crate) is_refused: bool,
+    pub(crate) text: String,
+}
+
+/// A flag of nats-server that concerns something that does not exist here.
+struct Missing {
+    /// All its names; one letter is a short flag.
+    names: &'static [&'static str],
+    takes_value: bool,
+    /// Whether ignoring it would let somebody in, or send in the open.
+    is_refused: bool,
+    why: &'static str,
+}
+
+const LOGIN: &str = "this version has no authentication, everybody would be let in";
+const TLS: &str = "this version has no TLS, everything would travel in the open";
+const MONITOR: &str = "there is no monitoring port yet";
+const STORAGE: &str = "this server stores nothing; JetStream's storage lives in a NATS cluster";
+const LINKS: &str = "this server links to no other server";
+const SYSLOG: &str = "there is no syslog; the log goes to stderr, or to --log";
+
+/// Flags of what does not exist. A row goes when what it names comes.
+const MISSING: &[Missing] = &[
+    refused(&["user"], true, LOGIN),
+    refused(&["pass"], true, LOGIN),
+    refused(&["auth"], true, LOGIN),
+    refused(&["tls"], false, TLS),
+    refused(&["tlscert"], true, TLS),
+    refused(&["tlskey"], true, TLS),
+    refused(&["tlsverify"], false, TLS),
+    refused(&["tlscacert"], true, TLS),
+    ignored(&["http_port", "m"], true, MONITOR),
+    ignored(&["https_port", "ms"], true, MONITOR),
+    ignored(&["jetstream", "js"], false, STORAGE),
+    ignored(&["store_dir", "sd"], true, STORAGE),
+    ignored(&["routes"], true, LINKS),
+    ignored(&["cluster", "cluster_listen"], true, LINKS),
+    ignored(&["cluster_name"], true, LINKS),
+    ignored(&["cluster_advertise"], true, LINKS),
+    ignored(&["no_advertise"], false, LINKS),
+    ignored(&["connect_retries"], true, LINKS),
+    ignored(&["syslog", "s"], false, SYSLOG),
+    ignored(&["remote_syslog", "r"], true, SYSLOG),
+    ignored(
+        &["client_advertise"],
+        true,
+        "clients are told no other address",
+    ),
+    ignored(
+        &["ports_file_dir"],
+        true,
+        "there is no ports file yet; the log tells the port",
+    ),
+    ignored(
+        &["log_size_limit"],
+        true,
+        "log files are not rotated; move them and send SIGUSR1",
+    ),
+    ignored(&["max_traced_msg_len"], true, "payloads are not traced"),
+    ignored(&["profile"], true, "there is no profiling port"),
+    ignored(&["help_tls"], false, "this version has no TLS"),
+];
+
+const fn refused(names: &'static [&'static str], takes_value: bool, why: &'static str) -> Missing {
+    Missing {
+        names,
+        takes_value,
+        is_refused: true,
+        why,
+    }
+}
+
+const fn ignored(names: &'static [&'static str], takes_value: bool, why: &'static str) -> Missing {
+    Missing {
+        names,
+        takes_value,
+        is_refused: false,
+        why,
+    }
+}
+
+/// The words of the command line, the program's own name first. Ends the program where they ask
+/// for help or make no sense.
+pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> (Flags, Vec<Remark>) {
+    try_parse(words).unwrap_or_else(|error| error.exit())
+}
+
+fn try_parse(words: impl Iterator<Item = OsString>) -> clap::error::Result<(Flags, Vec<Remark>)> {
+    let mut command = MISSING.iter().fold(Flags::command(), |command, missing| {
+        command.arg(missing.flag())
+    });
+    let (words, switched) = arguments::normal(words, &command);
+    let matches = command.try_get_matches_from_mut(words)?;
+    let mut flags = Flags::from_arg_matches(&matches)?;
+    flags.switched = switched;
+    let remarks = MISSING
+        .iter()
+        .filter(|missing| missing.is_given(&matches, &flags.switched))
+        .map(Missing::remark)
+        .collect();
+    Ok((flags, remarks))
+}
+
+/// The help, as `--help` prints it.
+pub(crate) fn help() -> String {
+    Flags::command().render_long_help().to_string()
+}
+
+impl Flags {
+    /// A switch: on, off (`-D=false`), or not given.
+    pub(crate) fn switch(&self, name: &str, is_given: bool) -> Option<bool> {
+        let switched = self.switched.iter().rev().find(|(other, _)| other == name);
+        switched
+            .map(|(_, is_on)| *is_on)
+            .or(is_given.then_some(true))
+    }
+}
+
+impl Missing {
+    fn flag(&self) -> Arg {
+        let mut flag = Arg::new(self.names[0]).long(self.names[0]).hide(true);
+        for name in &self.names[1..] {
+            flag = match name.as_bytes() {
+                [letter] => flag.short(char::from(*letter)),
+                _ => flag.alias(*name),
+            };
+        }
+        flag.action(if self.takes_value {
+            ArgAction::Set
+        } else {
+            ArgAction::SetTrue
+        })
+    }
+
+    /// Whether it was given, and asks for something.
+    fn is_given(&self, matches: &ArgMatches, switched: &[(String, bool)]) -> bool {
+        let name = self.names[0];
+        if self.takes_value {
+            let value = matches.get_one::<String>(name);
+            return value.is_some_and(|value| !value.is_empty() && value != "0");
+        }
+        let is_switched = |(other, is_on): &(String, bool)| other == name && *is_on;
+        matches.get_flag(name) || switched.iter().any(is_switched)
+    }
+
+    fn remark(&self) -> Remark {
+        let verb = if self.is_refused {
+            "cannot be obeyed"
+        } else {
+            "is ignored"
+        };
+        Remark {
+            is_refused: self.is_refused,
+            text: format!("--{} {verb}: {}", self.names[0], self.why),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> (Flags, Vec<Remark>) {
+        let words = std::iter::once("dunlin-server").chain(line.split_whitespace());
+        try_parse(words.map(OsString::from)).unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
+    #[track_caller]
+    fn check(line: &str, expected: &str) {
+        let (flags, remarks) = parsed(line);
+        let mut found = Vec::new();
+        let mut note = |name: &str, value: Option<String>| {
+            found.extend(value.map(|value| format!("{name}={value}")));
+        };
+        note("addr", flags.addr.clone());
+        note("port", flags.port.map(|port| port.to_string()));
+        note("name", flags.name.clone());
+        note(
+            "config",
+            flags.config.as_ref().map(|path| path.display().to_string()),
+        );
+        note(
+            "pid",
+            flags.pid.as_ref().map(|path| path.display().to_string()),
+        );
+        note(
+            "log",
+            flags.log.as_ref().map(|path| path.display().to_string()),
+        );
+        note("signal", flags.signal.clone());
+        for (name, is_given) in [
+            ("test", flags.is_test),
+            ("debug", flags.debug),
+            ("trace", flags.trace),
+            ("logtime", flags.logtime),
+            ("logtime_utc", flags.logtime_utc),
+            ("version", flags.is_version),
+        ] {
+            note(
+                name,
+                flags.switch(name, is_given).map(|is_on| is_on.to_string()),
+            );
+        }
+        found.extend(flags.words.iter().cloned());
+        found.extend(remarks.iter().map(|remark| {
+            let name = remark.text.split(' ').next().unwrap().trim_matches('-');
+            format!("{}{name}", if remark.is_refused { "!" } else { "?" })
+        }));
+        assert_eq!(found.join(" "), expected, "{line}");
+    }
+
+    #[test]
+    fn long_names_take_one_dash_or_two() {
+        check("-addr h -port 1", "addr=h port=1");
+        check("--addr h --port 1", "addr=h port=1");
+        check("-a h -p 1", "addr=h port=1");
+        check("--a h --p 1", "addr=h port=1");
+        check("-net h", "addr=h");
+        check("--net=h", "addr=h");
+        check("-a=h -p=1", "addr=h port=1");
+        check("-server_name x", "name=x");
+        check("-name x", "name=x");
+        check("-n x", "name=x");
+        check("-config f -pid p -log l", "config=f pid=p log=l");
+        check("-c f -P p -l l -t", "config=f pid=p log=l test=true");
+        check("-sl quit=1", "signal=quit=1");
+        check("--signal quit", "signal=quit");
+        check("-p -1", "port=-1");
+        check("--port=-1", "port=-1");
+    }
+
+    #[test]
+    fn switches_may_be_set() {
+        check("-D -V", "debug=true trace=true");
+        check("-DV", "debug=true trace=true");
+        check("-DVV", "debug=true trace=true");
+        check("-VV", "trace=true");
+        check("--DV", "debug=true trace=true");
+        check("-D=false --trace=true", "debug=false trace=true");
+        check("-T=false", "logtime=false");
+        check("-logtime=0 -logtime_utc", "logtime=false logtime_utc=true");
+        check("-T", "logtime=true");
+        check("-DV=false", "debug=false trace=false");
+    }
+
+    #[test]
+    fn what_does_not_exist_is_recognised() {
+        check("-m 8222 -ms 8443", "?http_port ?https_port");
+        check("-http_port 0", "");
+        check("-js -sd /tmp", "?jetstream ?store_dir");
+        check("-js=false", "");
+        check("--user u --pass p", "!user !pass");
+        check("-auth t", "!auth");
+        check("--tls --tlscert a --tlskey b", "!tls !tlscert !tlskey");
+        check("--tlsverify=false", "");
+        check("-s -r udp://x", "?syslog ?remote_syslog");
+        check("--routes nats://x --cluster nats://y", "?routes ?cluster");
+    }
+
+    #[test]
+    fn words_are_left_to_the_program() {
+        check("version", "version");
+        check("help", "help");
+        check("-p 1 foo", "port=1 foo");
+    }
+
+    #[test]
+    fn the_flags_are_well_formed() {
+        let command = MISSING.iter().fold(Flags::command(), |command, missing| {
+            command.arg(missing.flag())
+        });
+        command.debug_assert();
+    }
+}

@@ -1,0 +1,89 @@
+//! Signals: those that this process gets, and `--signal`, which sends them to another one.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, anyhow, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Does what `--signal command[=process]` asks for.
+pub(crate) fn send(request: &str) -> anyhow::Result<()> {
+    let (command, target) = match request.split_once('=') {
+        Some((command, target)) => (command, Some(target)),
+        None => (request, None),
+    };
+    let signal = match command {
+        "stop" => Signal::KILL,
+        "quit" => Signal::INT,
+        "term" => Signal::TERM,
+        "reopen" => Signal::USR1,
+        "reload" => bail!("this version cannot reload its configuration: restart it"),
+        "ldm" => bail!("this version has no lame duck mode: stop it with --signal term"),
+        _ => bail!(
+            "unknown signal \"{command}\"; there are stop, quit, term, reopen, reload and ldm"
+        ),
+    };
+    for pid in processes(target.unwrap_or_default())? {
+        kill_process(pid, signal)
+            .map_err(std::io::Error::from)
+            .with_context(|| format!("signal \"{command}\" {}", pid.as_raw_nonzero()))?;
+    }
+    Ok(())
+}
+
+/// The processes meant: a number, a pid file, `12*` for all servers whose number begins so, or
+/// nothing for the only server that runs.
+fn processes(target: &str) -> anyhow::Result<Vec<Pid>> {
+    if !target.is_empty() && !target.ends_with('*') {
+        let text = match target.parse::<i32>() {
+            Ok(_) => target.to_owned(),
+            Err(_) => fs::read_to_string(target)
+                .with_context(|| format!("cannot read pid file {target}"))?,
+        };
+        let number: Option<i32> = text.trim().parse().ok();
+        let pid = number.filter(|number| *number > 0).and_then(Pid::from_raw);
+        return Ok(vec![
+            pid.ok_or_else(|| anyhow!("invalid pid: {}", text.trim()))?,
+        ]);
+    }
+    let start = target.strip_suffix('*');
+    let name = own_name();
+    let mut found = servers(&name);
+    found.retain(|number| number.to_string().starts_with(start.unwrap_or_default()));
+    if found.is_empty() {
+        bail!("no {name} processes running");
+    }
+    if start.is_none() && found.len() > 1 {
+        let list: Vec<String> = found.iter().map(i32::to_string).collect();
+        let list = list.join("\n");
+        bail!("multiple {name} processes running:\n{list}\nsay which: --signal COMMAND=PID");
+    }
+    Ok(found.into_iter().filter_map(Pid::from_raw).collect())
+}
+
+fn own_name() -> String {
+    let path = std::env::current_exe().unwrap_or_default();
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// The numbers of the other processes of this name, where the system tells (Linux).
+fn servers(name: &str) -> Vec<i32> {
+    // The system keeps fifteen letters of a name.
+    let short: String = name.chars().take(15).collect();
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let mut found: Vec<i32> = entries
+        .flatten()
+        .filter(|entry| named(&entry.path(), &short))
+        .filter_map(|entry| entry.file_name().to_string_lossy().parse().ok())
+        .filter(|number| u32::try_from(*number) != Ok(std::process::id()))
+        .collect();
+    found.sort_unstable();
+    found
+}
+
+fn named(process: &Path, name: &str) -> bool {
+    fs::read_to_string(process.join("comm")).is_ok_and(|comm| comm.trim_end() == name)
+}
