@@ -10,15 +10,21 @@ use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 use crate::arguments;
 
-/// A small, fast pub-sub server that speaks core NATS.
-///
-/// Runs without flags and without files: every NATS client may connect to port 4222, and so may
-/// you, with `nc localhost 4222`. Takes the flags and the configuration file of nats-server; what
-/// it cannot obey it says, and refuses where that would let somebody in.
+const ABOUT: &str = "\
+A small, fast pub-sub server that speaks core NATS.
+
+Runs without flags and without files: every NATS client may connect to port 4222, and so may you, \
+with `nc localhost 4222`. Takes the flags and the configuration file of nats-server; what it cannot \
+obey it says, and refuses where that would let somebody in.";
+
+/// The flags that are obeyed.
 #[derive(Debug, Parser)]
 #[command(
     name = "dunlin-server",
+    about = ABOUT,
+    long_about = None,
     disable_version_flag = true,
+    disable_help_flag = true,
     after_help = "Flags win over the file. Long names may have one dash or two.\n\n\
                   SIGNALS\n  SIGINT, SIGTERM  stop, sending everything accepted first\n  \
                   SIGUSR1          open the log file anew\n\n\
@@ -81,6 +87,10 @@ pub(crate) struct Flags {
     /// Print the version
     #[arg(short = 'v', long = "version")]
     pub(crate) is_version: bool,
+
+    /// Print this help
+    #[arg(short, long, action = ArgAction::HelpShort)]
+    help: Option<bool>,
 
     /// The words `help` and `version`.
     #[arg(hide = true)]
@@ -198,7 +208,7 @@ fn try_parse(words: impl Iterator<Item = OsString>) -> clap::error::Result<(Flag
 
 /// The help, as `--help` prints it.
 pub(crate) fn help() -> String {
-    Flags::command().render_long_help().to_string()
+    Flags::command().render_help().to_string()
 }
 
 impl Flags {

@@ -125,12 +125,11 @@ impl<'p, 's> Parser<'p, 's> {
         loop {
             self.skip_white_and_comments();
             match self.cursor.peek() {
-                None => {
-                    if self.shared.diagnostics.len() == errors {
-                        self.report(Diagnostic::error(opening, "this { is never closed"));
-                    }
-                    break;
+                None if self.shared.diagnostics.len() == errors => {
+                    self.maps.pop();
+                    return Err(Diagnostic::error(opening, "this { is never closed"));
                 }
+                None => break,
                 Some('}') => {
                     self.cursor.next();
                     break;
@@ -260,12 +259,10 @@ impl<'p, 's> Parser<'p, 's> {
         loop {
             self.skip_white_and_comments();
             match self.cursor.peek() {
-                None => {
-                    if self.shared.diagnostics.len() == errors {
-                        self.report(Diagnostic::error(opening, "this [ is never closed"));
-                    }
-                    break;
+                None if self.shared.diagnostics.len() == errors => {
+                    return Err(Diagnostic::error(opening, "this [ is never closed"));
                 }
+                None => break,
                 Some(']') => {
                     self.cursor.next();
                     break;

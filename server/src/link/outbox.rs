@@ -298,7 +298,11 @@ impl Writing<'_> {
     /// # Errors
     ///
     /// Nothing was appended; an outbox that is full stays open until it is [`Writing::cut`].
-    pub(crate) fn append(&mut self, parts: &[&[u8]], chunks: &mut Chunks) -> Result<bool, Refused> {
+    pub(crate) fn append<const N: usize>(
+        &mut self,
+        parts: [&[u8]; N],
+        chunks: &mut Chunks,
+    ) -> Result<bool, Refused> {
         let len = parts.iter().map(|part| part.len()).sum();
         self.admit(len)?;
         self.state.queue.push(len, parts, 1, chunks);
@@ -316,7 +320,7 @@ impl Writing<'_> {
         chunks: &mut Chunks,
     ) -> Result<bool, Refused> {
         self.admit(line.len())?;
-        self.state.queue.push(line.len(), &[line], 0, chunks);
+        self.state.queue.push(line.len(), [line], 0, chunks);
         Ok(self.note())
     }
 
@@ -325,9 +329,9 @@ impl Writing<'_> {
     /// # Errors
     ///
     /// As for [`Writing::append`].
-    pub(crate) fn append_shared(
+    pub(crate) fn append_shared<const N: usize>(
         &mut self,
-        parts: &[&[u8]],
+        parts: [&[u8]; N],
         shared: Bytes,
         chunks: &mut Chunks,
     ) -> Result<bool, Refused> {

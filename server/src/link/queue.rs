@@ -51,7 +51,13 @@ impl Queue {
     }
 
     /// Appends `parts`, `len` bytes together, in which `messages` messages begin.
-    pub(super) fn push(&mut self, len: usize, parts: &[&[u8]], messages: u32, chunks: &mut Chunks) {
+    pub(super) fn push<const N: usize>(
+        &mut self,
+        len: usize,
+        parts: [&[u8]; N],
+        messages: u32,
+        chunks: &mut Chunks,
+    ) {
         self.pending_bytes += len;
         let segments = &mut self.segments.0;
         let is_first = segments.is_empty();
@@ -225,11 +231,11 @@ mod tests {
 
     fn filled(chunks: &mut Chunks) -> Queue {
         let mut queue = Queue::default();
-        queue.push(5, &[b"MSG", b"1\n"], 1, chunks);
-        queue.push(5, &[b"MSG2\n"], 1, chunks);
-        queue.push(5, &[b"MSG3 "], 1, chunks);
+        queue.push(5, [b"MSG", b"1\n"], 1, chunks);
+        queue.push(5, [b"MSG2\n"], 1, chunks);
+        queue.push(5, [b"MSG3 "], 1, chunks);
         queue.push_shared(Bytes::from_static(b"shared\n"));
-        queue.push(5, &[b"MSG4\n"], 1, chunks);
+        queue.push(5, [b"MSG4\n"], 1, chunks);
         queue
     }
 

@@ -34,7 +34,9 @@ impl Wakes {
     /// Counts what was queued, and notes the outbox if it must be flushed at the end of the round.
     pub(crate) fn note(&mut self, bytes: usize, outbox: Option<&Arc<Outbox>>) {
         self.queued_bytes += bytes;
-        self.noted.extend(outbox.cloned());
+        if let Some(outbox) = outbox {
+            self.noted.push(Arc::clone(outbox));
+        }
     }
 
     /// Whether so much is queued that the round should end here.

@@ -117,10 +117,7 @@ impl Peer {
         subject: &[u8],
         reply: Option<&[u8]>,
     ) -> Result<Admitted<'_>, Refusal> {
-        let is_reserved = RESERVED_SUBJECTS
-            .iter()
-            .any(|prefix| is_below(subject, prefix));
-        if is_reserved || subject.starts_with(RESERVED_GROUP) {
+        if is_reserved_subject(subject) {
             return Err(Refusal::Subject);
         }
         if reply.is_some_and(is_reserved_reply) {
@@ -263,6 +260,14 @@ impl Admitted<'_> {
         let cache = peer.cache.get_or_insert_default();
         peer.host.bus.publish(message, cache, wakes)
     }
+}
+
+fn is_reserved_subject(subject: &[u8]) -> bool {
+    matches!(subject.first(), Some(b'_' | b'$'))
+        && (subject.starts_with(RESERVED_GROUP)
+            || RESERVED_SUBJECTS
+                .iter()
+                .any(|prefix| is_below(subject, prefix)))
 }
 
 fn is_reserved_reply(reply: &[u8]) -> bool {

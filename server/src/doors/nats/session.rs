@@ -90,17 +90,17 @@ impl TextSession {
 
     fn obey(
         &mut self,
-        op: ClientOp<'_>,
+        op: &ClientOp<'_>,
         owner: Option<&Bytes>,
         now: Instant,
         wakes: &mut Wakes,
     ) -> Verdict {
         match op {
-            ClientOp::Publish(publish) => self.publish(&publish, owner, now, wakes),
-            ClientOp::Subscribe(subscribe) => self.subscribe(&subscribe, wakes),
+            ClientOp::Publish(publish) => self.publish(publish, owner, now, wakes),
+            ClientOp::Subscribe(subscribe) => self.subscribe(subscribe, wakes),
             ClientOp::Unsubscribe { sid, max } => {
                 self.pings.note_activity();
-                self.peer.unsubscribe(sid, max);
+                self.peer.unsubscribe(sid, *max);
                 self.say_ok(wakes);
             }
             ClientOp::Ping => self.answer_ping(wakes),
@@ -226,7 +226,7 @@ impl Session for TextSession {
         let mut used = 0;
         loop {
             let (step_used, verdict) = match self.parser.next(&input.bytes[used..], &self.limits) {
-                Ok(Step::Op { op, used }) => (used, self.obey(op, input.owner, now, wakes)),
+                Ok(Step::Op { op, used }) => (used, self.obey(&op, input.owner, now, wakes)),
                 Ok(Step::More {
                     used: skipped,
                     need,

@@ -46,11 +46,11 @@ impl Sink for Reader {
             return Delivery::Skipped;
         }
         let result = match shared {
-            Some(shared) => outbox.append_shared(&head, shared, wakes.chunks()),
+            Some(shared) => outbox.append_shared(head, shared, wakes.chunks()),
             None => {
                 let [verb, subject, blank, sid] = head;
                 let parts = [verb, subject, blank, sid, message.verbatim];
-                outbox.append(&parts, wakes.chunks())
+                outbox.append(parts, wakes.chunks())
             }
         };
         self.conclude(result, outbox, subscription, message.size(), wakes)
@@ -85,7 +85,7 @@ impl Reader {
         if subscription.is_closed() {
             return Delivery::Skipped;
         }
-        let result = outbox.append(&[&line], wakes.chunks());
+        let result = outbox.append([&line[..]], wakes.chunks());
         self.conclude(result, outbox, subscription, message.payload.len(), wakes)
     }
 
