@@ -1,0 +1,427 @@
+//! The program itself: what it prints and how it ends, its files and its signals.
+#![allow(clippy::unwrap_used)] // A test fails by panicking, in its helpers too.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// How long anything may take; far more than it does.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_dunlin-server"))
+}
+
+fn run(arguments: &[&str]) -> Output {
+    program().args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[track_caller]
+fn check(arguments: &[&str], code: i32, expected: &str) {
+    let output = run(arguments);
+    let said = text(&output.stderr) + &text(&output.stdout);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert!(said.contains(expected), "{said}");
+}
+
+/// A folder with a configuration file.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn with(config: &str) -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        fs::write(folder.path("a.conf"), config).unwrap();
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn config(&self) -> String {
+        self.path("a.conf").display().to_string()
+    }
+}
+
+/// A server that runs; killed when dropped.
+struct Running {
+    process: Child,
+    lines: Receiver<String>,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut process = program()
+            .args(arguments)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(process.stderr.take().unwrap());
+        let (send, lines) = channel();
+        std::thread::spawn(move || {
+            for line in log.lines().map_while(Result::ok) {
+                let _ = send.send(line);
+            }
+        });
+        Self { process, lines }
+    }
+
+    /// Every line up to the first that holds `wanted`.
+    fn until(&self, wanted: &str) -> Vec<String> {
+        let mut seen = Vec::new();
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|_| panic!("no {wanted:?} behind {seen:#?}"));
+            seen.push(line);
+            if seen.last().is_some_and(|line| line.contains(wanted)) {
+                return seen;
+            }
+        }
+    }
+
+    fn signal(&self, command: &str) {
+        let request = format!("{command}={}", self.process.id());
+        let output = run(&["--signal", &request]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+
+    fn exit_code(mut self) -> Option<i32> {
+        self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Waits until a file holds `wanted`.
+fn wait_for(path: &Path, wanted: &str) -> String {
+    let start = Instant::now();
+    loop {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        if text.contains(wanted) {
+            return text;
+        }
+        assert!(start.elapsed() < PATIENCE, "no {wanted:?} in {text:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn questions_are_answered() {
+    let version = concat!("dunlin-server: v", env!("CARGO_PKG_VERSION"));
+    for words in [["--version"], ["-v"], ["-version"], ["version"]] {
+        check(&words, 0, version);
+    }
+    for words in [["--help"], ["-h"], ["-help"], ["help"]] {
+        check(&words, 0, "Usage: dunlin-server [OPTIONS]");
+    }
+    check(&["foo"], 1, "dunlin-server: unrecognized command: \"foo\"");
+    check(&["--prot", "1"], 2, "'--port'");
+    check(&["-p", "70000"], 2, "70000 is not in -1..=65535");
+}
+
+#[test]
+fn a_good_file_is_called_valid() {
+    let folder = Folder::with("listen: \"127.0.0.1:-1\"\nhttp_port: 8222\n");
+    let config = folder.config();
+    check(&["-t", "-c", &config], 0, " is valid (sha256:");
+    check(&["-t", "-c", &config], 0, "\"http_port\" is ignored");
+    let output = run(&["-t", "-c", &config, "--strict"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!text(&output.stderr).contains("is valid"));
+    check(&["-t"], 1, "must specify [-c, --config] option");
+    check(
+        &["-t", "-c", "/nonexistent.conf"],
+        1,
+        "open /nonexistent.conf: ",
+    );
+}
+
+#[test]
+fn a_bad_file_is_refused_by_the_test_and_at_the_start() {
+    let folder = Folder::with("port: x\nprot: 1\n");
+    let config = folder.config();
+    for arguments in [&["-t", "-c", &config][..], &["-c", &config]] {
+        check(arguments, 1, "a.conf:1:7: port must be a whole number");
+        check(arguments, 1, "a.conf:2:1: unknown field \"prot\"");
+        check(
+            arguments,
+            1,
+            "\n  2 | prot: 1\n    | ^^^^\n    = did you mean \"port\"?\n",
+        );
+    }
+}
+
+#[test]
+fn a_warning_of_nats_server_fails_the_test_but_not_the_start() {
+    let folder = Folder::with("listen: \"127.0.0.1:-1\"\nping_interval: 10\n");
+    let config = folder.config();
+    check(
+        &["-t", "-c", &config],
+        1,
+        "should be converted to a duration",
+    );
+    check(
+        &["-c", &config, "--strict"],
+        1,
+        "should be converted to a duration",
+    );
+    let server = Running::start(&["-c", &config]);
+    server.until("should be converted to a duration");
+    server.until("Server is ready");
+}
+
+#[test]
+fn the_test_looks_at_folders_and_the_port() {
+    let folder =
+        Folder::with("port: -1\nlog_file: /nonexistent/a.log\npid_file: /nonexistent/a.pid\n");
+    let config = folder.config();
+    check(
+        &["-t", "-c", &config],
+        1,
+        "a.conf:2:11: cannot write /nonexistent/a.log",
+    );
+    check(
+        &["-t", "-c", &config],
+        1,
+        "a.conf:3:11: cannot write /nonexistent/a.pid",
+    );
+    check(
+        &["-c", &config],
+        1,
+        "error opening log file /nonexistent/a.log",
+    );
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let folder = Folder::with(&format!("listen: \"127.0.0.1:{port}\"\n"));
+    check(
+        &["-t", "-c", &folder.config()],
+        0,
+        "warning: cannot listen on 127.0.0.1:",
+    );
+}
+
+#[test]
+fn a_fatal_start_is_logged_as_such() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    check(
+        &["-a", "127.0.0.1", "-p", &port],
+        1,
+        "[FTL] cannot listen on 127.0.0.1:",
+    );
+    if cfg!(target_os = "linux") {
+        check(
+            &["-a", "127.0.0.1", "-p", &port],
+            1,
+            "the port is held by process",
+        );
+    }
+    check(
+        &["-p", "-1", "-P", "/nonexistent/a"],
+        1,
+        "[FTL] could not write pid file /nonexistent/a",
+    );
+}
+
+#[test]
+fn flags_win_over_the_file() {
+    let folder = Folder::with("listen: \"127.0.0.1:1\"\nserver_name: file\nlogtime: true\n");
+    let server = Running::start(&["-c", &folder.config(), "-p", "-1", "-n", "flag", "-T=false"]);
+    let lines = server.until("Server is ready");
+    let pid = server.process.id();
+    assert_eq!(lines[0], format!("[{pid}] [INF] Starting dunlin-server"));
+    assert!(
+        lines.contains(&format!("[{pid}] [INF]   Name:     flag")),
+        "{lines:#?}"
+    );
+    let address = lines
+        .iter()
+        .find_map(|line| line.split_once("client connections on "));
+    let (_, address) = address.unwrap();
+    let mut info = String::new();
+    let stream = TcpStream::connect(address).unwrap();
+    BufReader::new(stream).read_line(&mut info).unwrap();
+    assert!(info.contains("\"server_name\":\"flag\""), "{info}");
+}
+
+#[test]
+fn the_file_is_obeyed() {
+    let folder = Folder::with(
+        "listen: \"127.0.0.1:-1\"\nmax_payload: 2kb\nno_header_support: true\nserver_name: \"n 1\"",
+    );
+    check(
+        &["-c", &folder.config()],
+        1,
+        "server name cannot contain spaces",
+    );
+    let folder =
+        Folder::with("listen: \"127.0.0.1:-1\"\nmax_payload: 2kb\nno_header_support: true");
+    let server = Running::start(&["-c", &folder.config()]);
+    let lines = server.until("Server is ready");
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.contains("Using configuration file: "))
+    );
+    let address = lines
+        .iter()
+        .find_map(|line| line.split_once("client connections on "));
+    let mut info = String::new();
+    let stream = TcpStream::connect(address.unwrap().1).unwrap();
+    BufReader::new(stream).read_line(&mut info).unwrap();
+    assert!(info.contains("\"max_payload\":2048"), "{info}");
+    assert!(!info.contains("\"headers\":true"), "{info}");
+}
+
+#[test]
+fn nobody_is_admitted_where_zero_connections_are_asked_for() {
+    let folder = Folder::with("listen: \"127.0.0.1:-1\"\nmax_connections: 0\n");
+    let server = Running::start(&["-c", &folder.config()]);
+    let lines = server.until("Server is ready");
+    let address = lines
+        .iter()
+        .find_map(|line| line.split_once("client connections on "));
+    let mut said = String::new();
+    let mut stream = TcpStream::connect(address.unwrap().1).unwrap();
+    stream.read_to_string(&mut said).unwrap();
+    assert!(
+        said.contains("-ERR 'maximum connections exceeded'"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_line_of_the_log_looks_as_nats_servers() {
+    let server = Running::start(&["-a", "127.0.0.1", "-p", "-1", "-logtime_utc"]);
+    let line = server.until("Starting dunlin-server").pop().unwrap();
+    let pid = format!("[{}] ", server.process.id());
+    let rest = line.strip_prefix(&pid).unwrap();
+    let form: String = rest
+        .chars()
+        .map(|letter| if letter.is_ascii_digit() { 'd' } else { letter })
+        .collect();
+    assert_eq!(
+        form,
+        "dddd/dd/dd dd:dd:dd.dddddd [INF] Starting dunlin-server"
+    );
+}
+
+#[test]
+fn the_log_file_is_opened_anew_and_the_pid_file_stays() {
+    let folder = Folder::with("listen: \"127.0.0.1:-1\"\n");
+    let (log, pid) = (folder.path("a.log"), folder.path("a.pid"));
+    let config = folder.config();
+    let server = Running::start(&[
+        "-c",
+        &config,
+        "-l",
+        log.to_str().unwrap(),
+        "-P",
+        pid.to_str().unwrap(),
+    ]);
+    wait_for(&log, "Server is ready");
+    assert_eq!(
+        fs::read_to_string(&pid).unwrap(),
+        server.process.id().to_string()
+    );
+    fs::rename(&log, folder.path("b.log")).unwrap();
+    let request = format!("reopen={}", pid.display());
+    check(&["-sl", &request], 0, "");
+    let first = wait_for(&log, "\n");
+    assert!(
+        first
+            .lines()
+            .next()
+            .unwrap()
+            .ends_with("[INF] File log re-opened"),
+        "{first}"
+    );
+    server.signal("term");
+    assert_eq!(server.exit_code(), Some(0));
+    assert!(wait_for(&log, "Server Exiting..").contains("Trapped \"terminated\" signal"));
+    assert!(pid.exists());
+}
+
+#[test]
+fn signals_are_sent_by_name() {
+    let server = Running::start(&["-a", "127.0.0.1", "-p", "-1"]);
+    server.until("Server is ready");
+    server.signal("quit");
+    server.until("Trapped \"interrupt\" signal");
+    assert_eq!(server.exit_code(), Some(0));
+    check(&["-sl", "bogus"], 1, "unknown signal \"bogus\"");
+    check(&["-sl", "reload"], 1, "cannot reload its configuration");
+    check(&["-sl", "ldm=1"], 1, "no lame duck mode");
+    check(&["-sl", "quit=99999999"], 1, "signal \"quit\" 99999999: ");
+    check(
+        &["-sl", "quit=/nonexistent"],
+        1,
+        "cannot read pid file /nonexistent",
+    );
+    check(&["-sl", "quit=-1"], 1, "invalid pid: -1");
+}
+
+#[test]
+fn a_hangup_does_not_stop_the_server() {
+    let server = Running::start(&["-a", "127.0.0.1", "-p", "-1"]);
+    server.until("Server is ready");
+    let pid = server.process.id().to_string();
+    for (signal, said) in [
+        ("HUP", "cannot be reloaded yet"),
+        ("USR2", "no lame duck mode"),
+    ] {
+        let sent = Command::new("kill").args(["-s", signal, &pid]).status();
+        assert!(sent.unwrap().success());
+        server.until(said);
+    }
+    server.signal("stop");
+    assert_eq!(server.exit_code(), None);
+}
+
+#[test]
+fn flags_of_what_does_not_exist_are_answered() {
+    for flags in [
+        ["--user", "u"],
+        ["--pass", "p"],
+        ["-auth", "t"],
+        ["--tlscert", "f"],
+    ] {
+        check(
+            &flags,
+            1,
+            &format!("--{} cannot be obeyed: ", flags[0].trim_matches('-')),
+        );
+    }
+    check(
+        &["--tls"],
+        1,
+        "--tls cannot be obeyed: this version has no TLS",
+    );
+    check(&["-js", "--strict"], 1, "warning: --jetstream is ignored: ");
+    let server = Running::start(&[
+        "-a",
+        "127.0.0.1",
+        "-p",
+        "-1",
+        "-m",
+        "8222",
+        "-js",
+        "-sd",
+        "/x",
+    ]);
+    server.until("warning: --http_port is ignored: there is no monitoring port yet");
+    server.until("Server is ready");
+}
