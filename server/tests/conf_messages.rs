@@ -219,7 +219,10 @@ fn what_is_off_needs_no_word() {
         "http_port: 0; syslog: false; store_dir: \"\"; authorization {}; accounts {}",
         "",
     );
-    check("write_timeout: default; tls {}; server_tags: []", "");
+    check(
+        "write_timeout: default; tls {}; server_tags: []; authorization {users: []}",
+        "",
+    );
 }
 
 #[test]

@@ -137,6 +137,7 @@ fn masked(line: &str) -> String {
             }
         }
     }
+    mask_logins(&mut letters);
     letters
         .into_iter()
         .map(|letter| match letter {
@@ -145,6 +146,21 @@ fn masked(line: &str) -> String {
             letter => letter,
         })
         .collect()
+}
+
+/// Replaces what stands between `://` and the `@` of an address.
+fn mask_logins(letters: &mut [char]) {
+    for at in 0..letters.len() {
+        if !letters[at..].starts_with(&[':', '/', '/']) {
+            continue;
+        }
+        let is_end = |letter: &char| matches!(letter, ' ' | '\t' | '/' | '"' | '\'' | ',' | ']');
+        let rest = &mut letters[at + 3..];
+        let end = rest.iter().position(is_end).unwrap_or(rest.len());
+        if let Some(login) = rest[..end].iter().rposition(|letter| *letter == '@') {
+            rest[..login].fill('*');
+        }
+    }
 }
 
 /// Replaces the value that follows a key which ends at `at`, if the key does end there.
@@ -191,6 +207,10 @@ mod tests {
         check("token=abc;port: 1", "token=***;port: 1");
         check("passport: 12", "passport: 12");
         check("pass", "pass");
+        check(
+            "[nats://joe:x@h:1, tls://h:2]",
+            "[nats://*****@h:1, tls://h:2]",
+        );
     }
 
     #[test]

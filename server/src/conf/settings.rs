@@ -132,8 +132,20 @@ fn unobeyed(entry: &Entry, standing: Standing) -> Option<Diagnostic> {
     }
 }
 
-/// A value that asks for nothing: `false`, 0, an empty text, map or array, `jetstream: disabled`.
+/// A value that asks for nothing: `false`, 0, an empty text or array, `jetstream: disabled`, or a
+/// map of such values.
 fn is_off(node: &Node, key: &str) -> bool {
+    match &node.value {
+        Value::Map(map) => map.entries().iter().all(|entry| {
+            let is_map = matches!(entry.node.value, Value::Map(_));
+            !is_map && is_plainly_off(&entry.node, &entry.key)
+        }),
+        _ => is_plainly_off(node, key),
+    }
+}
+
+/// The same without looking inside, which variables could make endless.
+fn is_plainly_off(node: &Node, key: &str) -> bool {
     match &node.value {
         Value::Bool(is_on) => !is_on,
         Value::Integer(number) => *number == 0,
