@@ -5,12 +5,14 @@
 
 #![forbid(unsafe_code)]
 
+mod conf;
 mod headers;
 mod json;
 mod parsers;
 mod pieces;
 mod subjects;
 
+pub use conf::conf;
 pub use headers::headers;
 pub use json::info_connect;
 pub use parsers::{client_parser, server_parser};

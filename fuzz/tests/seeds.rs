@@ -16,6 +16,7 @@ fn every_target_holds_for_every_seed() {
             dunlin_fuzz::headers(&data);
             dunlin_fuzz::subjects(&data);
             dunlin_fuzz::info_connect(&data);
+            dunlin_fuzz::conf(&data);
             count += 1;
         }
     }
