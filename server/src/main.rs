@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod descriptors;
 mod flags;
 mod holder;
 mod log;
@@ -80,6 +81,7 @@ fn run(flags: &Flags, remarks: &[Remark]) -> Result<(), Failure> {
         let path = plan.settings.log_file.clone().unwrap_or_default();
         anyhow::anyhow!("error opening log file {}: {error}", path.display())
     })?;
+    descriptors::allow_all();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
