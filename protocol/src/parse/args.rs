@@ -1,6 +1,8 @@
-//! The arguments of one control line.
+//! The verb of a control line, and its arguments.
 
 use memchr::memchr3;
+
+use crate::error::ParseError;
 
 /// The most arguments that any line may have; one more is counted, so that it can be refused.
 pub(super) const ARGS_MAX: usize = 5;
@@ -9,6 +11,21 @@ pub(super) const ARGS_MAX: usize = 5;
 pub(super) struct Args<'a> {
     pub(super) items: [&'a [u8]; ARGS_MAX],
     pub(super) len: usize, // At most ARGS_MAX, which no verb takes.
+}
+
+/// The verb of `verbs` that `input` starts with, in any case of letters, and the length of its name;
+/// none if `input` may still become one. The first match wins.
+pub(super) fn find_verb<V: Copy>(
+    verbs: &[(&[u8], V)],
+    input: &[u8],
+) -> Result<Option<(V, usize)>, ParseError> {
+    for (name, verb) in verbs {
+        let len = name.len().min(input.len());
+        if input[..len].eq_ignore_ascii_case(&name[..len]) {
+            return Ok((len == name.len()).then_some((*verb, len)));
+        }
+    }
+    Err(ParseError::UnknownOperation)
 }
 
 /// Whether `byte` separates arguments. A stray CR does: it must never become part of a name.

@@ -11,7 +11,7 @@
 
 use memchr::memchr;
 
-use super::args::Args;
+use super::args::{Args, find_verb};
 use super::{Limits, Step, plain};
 use crate::error::ParseError;
 use crate::number::parse_size;
@@ -79,7 +79,7 @@ impl ClientParser {
             self.scanned = 0;
             return Ok(step);
         }
-        let Some((verb, name_len)) = find_verb(input)? else {
+        let Some((verb, name_len)) = find_verb(&VERBS, input)? else {
             return Ok(Step::More {
                 used: 0,
                 need: input.len() + 1,
@@ -173,17 +173,6 @@ impl ClientParser {
             }
         }
     }
-}
-
-/// The verb that `input` starts with and the length of its name; none if it may still become one.
-fn find_verb(input: &[u8]) -> Result<Option<(Verb, usize)>, ParseError> {
-    for (name, verb) in VERBS {
-        let len = name.len().min(input.len());
-        if input[..len].eq_ignore_ascii_case(&name[..len]) {
-            return Ok((len == name.len()).then_some((verb, len)));
-        }
-    }
-    Err(ParseError::UnknownOperation)
 }
 
 fn subscribe(line: &[u8]) -> Result<ClientOp<'_>, ParseError> {

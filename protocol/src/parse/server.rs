@@ -11,7 +11,7 @@
 
 use memchr::memchr;
 
-use super::args::{Args, is_blank};
+use super::args::{Args, find_verb, is_blank};
 use crate::error::ParseError;
 use crate::number::parse_size;
 
@@ -141,7 +141,11 @@ impl ServerParser {
         input: &'a [u8],
         limits: &ServerLimits,
     ) -> Result<ServerStep<'a>, ParseError> {
-        let Some((verb, name_len)) = find_verb(input)? else {
+        let found = match input {
+            [b'M', b'S', b'G', ..] => Some((Verb::Message, 3)), // Nearly every line.
+            _ => find_verb(&VERBS, input)?,
+        };
+        let Some((verb, name_len)) = found else {
             return Ok(ServerStep::More {
                 need: input.len() + 1,
             });
@@ -186,20 +190,6 @@ impl ServerParser {
         self.scanned = line_end.map_or(input.len(), |end| end - 1);
         Ok(line_end)
     }
-}
-
-/// The verb that `input` starts with and the length of its name; none if it may still become one.
-fn find_verb(input: &[u8]) -> Result<Option<(Verb, usize)>, ParseError> {
-    if input.starts_with(b"MSG") {
-        return Ok(Some((Verb::Message, 3))); // Nearly every line; the table is for the others.
-    }
-    for (name, verb) in VERBS {
-        let len = name.len().min(input.len());
-        if input[..len].eq_ignore_ascii_case(&name[..len]) {
-            return Ok((len == name.len()).then_some((verb, len)));
-        }
-    }
-    Err(ParseError::UnknownOperation)
 }
 
 /// What stands behind the verb, without blanks at either end; it must be set off by one.
