@@ -383,3 +383,12 @@ fn an_empty_file_is_a_warning() {
         "warning: a.conf: config has no values or is empty",
     );
 }
+
+#[test]
+fn nobody_reads_a_thousand_complaints() {
+    let text: String = (0..1000).map(|at| format!("x{at}: 1\n")).collect();
+    let said = said(&loaded(&(text + "http_port: 1\n")));
+    assert_eq!(said.len(), 101);
+    assert!(said[99].starts_with("a.conf:100:1: "), "{}", said[99]);
+    assert_eq!(said[100], "and 901 more");
+}

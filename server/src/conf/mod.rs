@@ -35,6 +35,7 @@ pub use shared::Surroundings;
 pub use source::{Place, Source, Sources, Span};
 pub use value::{Entry, Map, Node, Value};
 
+use report::SAID_MAX;
 use shared::Shared;
 
 /// A configuration that was read.
@@ -71,18 +72,30 @@ pub fn load(path: &Path, surroundings: &dyn Surroundings) -> io::Result<Loaded> 
         diagnostics.push(Diagnostic::error(None, text).as_severity(Severity::Warning));
     }
     let settings = settings::settings(&map, &shared.sources, &mut diagnostics);
-    let order = |diagnostic: &Diagnostic| {
-        diagnostic
-            .span
-            .map(|span| (span.source, span.start))
-            .unwrap_or((u32::MAX, 0))
-    };
-    diagnostics.sort_by_key(order);
+    in_order(&mut diagnostics);
     Ok(Loaded {
         settings,
         sources: shared.sources,
         diagnostics,
     })
+}
+
+/// Sorts what is said by its place, the worst [`SAID_MAX`] of it if it is too much.
+fn in_order(diagnostics: &mut Vec<Diagnostic>) {
+    let more = diagnostics.len().saturating_sub(SAID_MAX);
+    if more > 0 {
+        diagnostics.sort_by_key(|diagnostic| diagnostic.severity);
+        diagnostics.truncate(SAID_MAX);
+    }
+    let worst = diagnostics.first().map(|diagnostic| diagnostic.severity);
+    diagnostics.sort_by_key(|diagnostic| match diagnostic.span {
+        Some(span) => (span.source, span.start),
+        None => (u32::MAX, 0),
+    });
+    if let Some(worst) = worst.filter(|_| more > 0) {
+        let text = format!("and {more} more");
+        diagnostics.push(Diagnostic::error(None, text).as_severity(worst));
+    }
 }
 
 /// The names of every key that is obeyed, all names of a key together.

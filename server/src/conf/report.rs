@@ -23,11 +23,13 @@ const SECRETS: [&str; 7] = [
     "credentials",
     "sig",
 ];
+/// The most that is said of one configuration; a guess at what anybody reads.
+pub(crate) const SAID_MAX: usize = 100;
 /// The most of a line that is shown, in characters; a guess at what fits a terminal.
 const LINE_MAX: usize = 160;
 
-/// How bad something is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How bad something is, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// The configuration cannot be used.
     Error,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::keys::{self, GUARDS, Standing};
 use super::read::Reading;
-use super::report::{Diagnostic, Severity};
+use super::report::{Diagnostic, SAID_MAX, Severity};
 use super::source::{Sources, Span};
 use super::value::{Entry, Map, Node, Value};
 
@@ -68,7 +68,8 @@ pub(crate) fn settings(
     for entry in map.entries() {
         let Some(known) = keys::find(&entry.key) else {
             if !entry.is_used {
-                diagnostics.push(unknown(entry));
+                let is_read = diagnostics.len() < SAID_MAX;
+                diagnostics.push(unknown(entry, is_read));
             }
             continue;
         };
@@ -94,10 +95,11 @@ pub(crate) fn settings(
     settings
 }
 
-fn unknown(entry: &Entry) -> Diagnostic {
+/// Advice takes a search, and is left out where nobody would read it.
+fn unknown(entry: &Entry, is_read: bool) -> Diagnostic {
     let text = format!("unknown field \"{}\"", entry.key.escape_debug());
     let error = Diagnostic::error(entry.key_span, text);
-    match keys::advice(&entry.key) {
+    match is_read.then(|| keys::advice(&entry.key)).flatten() {
         Some(advice) => error.help(advice),
         None => error,
     }
