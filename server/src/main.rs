@@ -186,9 +186,6 @@ fn greet(plan: &Plan) {
         "  Git:      [{}]",
         option_env!("DUNLIN_COMMIT").unwrap_or("not set")
     );
-    if let Some(name) = &plan.settings.server_name {
-        tracing::info!("  Name:     {name}");
-    }
     if let Some(file) = &plan.file {
         let (path, digest) = (file.path.display(), &file.digest);
         tracing::info!("Using configuration file: {path} (sha256:{digest})");

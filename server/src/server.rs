@@ -48,11 +48,10 @@ impl Server {
             options.connections_max,
             options.subscriptions_max,
         ));
-        let nats = Nats::new(
-            Arc::clone(&host),
-            settings(&options),
-            info(&options, address),
-        );
+        let info = info(&options, address);
+        tracing::info!("  Name:     {}", info.server_name);
+        tracing::info!("  ID:       {}", info.server_id);
+        let nats = Nats::new(Arc::clone(&host), settings(&options), info);
         let bounds = Bounds {
             pending_max: options.pending_max,
             write_deadline: options.write_deadline,
