@@ -12,6 +12,7 @@
 
 mod compare;
 mod flood;
+mod flow;
 mod machine;
 mod publisher;
 mod reader;

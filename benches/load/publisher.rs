@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use dunlin_protocol::{ServerOp, encode};
 
-use crate::flood::Flow;
+use crate::flow::Flow;
 use crate::tracks::{filling, stamp};
 use crate::wire::{Scratch, Wire};
 use crate::work::{Plan, STAMP};

@@ -11,7 +11,7 @@ use hdrhistogram::Histogram;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use crate::flood::Flow;
+use crate::flow::Flow;
 use crate::report::delays;
 use crate::tracks::Tracks;
 use crate::wire::{PATIENCE, Scratch, Wire};

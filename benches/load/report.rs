@@ -7,7 +7,7 @@ use anyhow::Result;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
-use crate::flood::Flow;
+use crate::flow::Flow;
 use crate::server::{CpuTime, Server};
 use crate::work::Plan;
 

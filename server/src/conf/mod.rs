@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! parser, elsewhere → scalar → cursor     text to a tree of values with places
-//! settings → keys → read                  tree to settings: every key obeyed, warned about, or refused
+//! sections → keys → read → settings       tree to settings: every key obeyed, warned about, or refused
 //! report                                  what is wrong, with the line and a caret
 //! ```
 
@@ -19,6 +19,7 @@ mod parser;
 mod read;
 mod report;
 mod scalar;
+mod sections;
 mod settings;
 mod shared;
 mod source;
@@ -71,7 +72,7 @@ pub fn load(path: &Path, surroundings: &dyn Surroundings) -> io::Result<Loaded> 
         let text = format!("{}: config has no values or is empty", path.display());
         diagnostics.push(Diagnostic::error(None, text).as_severity(Severity::Warning));
     }
-    let settings = settings::settings(&map, &shared.sources, &mut diagnostics);
+    let settings = sections::settings(&map, &shared.sources, &mut diagnostics);
     in_order(&mut diagnostics);
     Ok(Loaded {
         settings,
