@@ -64,16 +64,7 @@ impl Routing {
 
     /// Publishes to `subject` through the publisher's cache; tells how many took the message.
     pub fn matches(&mut self, subject: &str) -> usize {
-        let message = Message {
-            subject: subject.as_bytes(),
-            reply: None,
-            headers: b"",
-            payload: b"",
-            verbatim: b"",
-            owner: None,
-            origin: 0,
-            kept: std::cell::OnceCell::new(),
-        };
+        let message = Message::empty(subject.as_bytes());
         self.bus.publish(&message, &mut self.cache, &mut self.wakes)
     }
 

@@ -26,6 +26,23 @@ pub(crate) struct Message<'a> {
     pub(crate) kept: OnceCell<Bytes>,
 }
 
+#[cfg(any(test, feature = "bench"))]
+impl<'a> Message<'a> {
+    /// A message that says nothing, for those who only ask where it goes.
+    pub(crate) fn empty(subject: &'a [u8]) -> Self {
+        Self {
+            subject,
+            reply: None,
+            headers: b"",
+            payload: b"",
+            verbatim: b"",
+            owner: None,
+            origin: 0,
+            kept: OnceCell::new(),
+        }
+    }
+}
+
 impl Message<'_> {
     /// Header block and payload together, in bytes.
     pub(crate) fn size(&self) -> usize {

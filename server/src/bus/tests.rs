@@ -66,16 +66,7 @@ impl Bench {
 
     /// The sids that a message to `subject` reaches, sorted.
     fn publish(&mut self, subject: &str) -> Vec<usize> {
-        let message = Message {
-            subject: subject.as_bytes(),
-            reply: None,
-            headers: b"",
-            payload: b"",
-            verbatim: b"",
-            owner: None,
-            origin: 0,
-            kept: std::cell::OnceCell::new(),
-        };
+        let message = Message::empty(subject.as_bytes());
         let taken = self.bus.publish(&message, &mut self.cache, &mut self.wakes);
         let called = std::mem::take(&mut *self.notes.called.lock());
         assert_eq!(taken, called.len());
