@@ -77,6 +77,15 @@ pub enum ErrText<'a> {
         /// The queue group asked for, if any.
         queue: Option<&'a [u8]>,
     },
+    /// The peer may no longer have this subscription; it was taken back.
+    SubscriptionLost {
+        /// The filter it had.
+        subject: &'a [u8],
+        /// Its queue group, if any.
+        queue: Option<&'a [u8]>,
+        /// Its sid.
+        sid: &'a [u8],
+    },
     /// The peer left too many PINGs unanswered. Closes.
     StaleConnection,
     /// CONNECT named a protocol other than 0 or 1. Closes.
@@ -115,14 +124,26 @@ impl ErrText<'_> {
                 );
             }
             Self::SubscribeViolation { subject, queue } => {
-                quoted(out, "Permissions Violation for Subscription to ", subject);
-                if let Some(queue) = queue {
-                    quoted(out, " using queue ", queue);
-                }
-                return;
+                return subscription(out, subject, *queue);
+            }
+            Self::SubscriptionLost {
+                subject,
+                queue,
+                sid,
+            } => {
+                subscription(out, subject, *queue);
+                quoted(out, " (sid ", sid);
+                return out.push(b')');
             }
         };
         out.extend_from_slice(plain.as_bytes());
+    }
+}
+
+fn subscription(out: &mut Vec<u8>, subject: &[u8], queue: Option<&[u8]>) {
+    quoted(out, "Permissions Violation for Subscription to ", subject);
+    if let Some(queue) = queue {
+        quoted(out, " using queue ", queue);
     }
 }
 
@@ -177,6 +198,14 @@ mod tests {
                 queue: Some(b"q"),
             },
             r#"Permissions Violation for Subscription to "a" using queue "q""#,
+        );
+        check(
+            ErrText::SubscriptionLost {
+                subject: b"a",
+                queue: Some(b"q"),
+                sid: b"1",
+            },
+            r#"Permissions Violation for Subscription to "a" using queue "q" (sid "1")"#,
         );
     }
 

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use dunlin_protocol::{Info, Limits};
 
 use crate::bus::{Bus, Cache, Delivery, Message, Sink, Subscription};
-use crate::doors::nats::{Nats, NatsDoor, Settings};
-use crate::link::{Door, Input, Outbox, Pool, Session, Wakes, Wire};
-use crate::peer::Host;
+use crate::doors::nats::{Nats, NatsDoor, Settings, Terms};
+use crate::link::{Background, Door, Input, Origin, Outbox, Pool, Session, Wakes, Wire};
+use crate::peer::{Access, Host};
 
 /// More than any round of a bench queues for one reader, in bytes.
 const PENDING_MAX: usize = 1024 * 1024 * 1024;
@@ -71,9 +71,16 @@ impl Routing {
     /// Asks the index alone what covers `subject`, and looks for a reader who is not there.
     pub fn looks_up(&self, subject: &str) -> bool {
         self.bus
-            .find_plain(subject.as_bytes(), &self.stranger)
+            .find_plain(subject.as_bytes(), |known| known.is_for(&self.stranger))
             .is_some()
     }
+}
+
+/// Nothing takes long in a bench.
+struct Idle;
+
+impl Background for Idle {
+    fn run(&self, _job: Box<dyn FnOnce() + Send>) {}
 }
 
 /// Takes every message and keeps none.
@@ -115,12 +122,23 @@ impl FanOut {
             ping_max: 2,
         };
         let host = Arc::new(Host::new(readers + 1, None));
-        let door = NatsDoor(Nats::new(host, settings, Info::default()));
+        let terms = Terms {
+            settings,
+            access: Access::default(),
+            websocket_access: None,
+            info: Info::default(),
+        };
+        let door = NatsDoor {
+            nats: Nats::new(host, Arc::new(Idle), Arc::new(terms)),
+            way: Arc::default(),
+        };
         let mut wakes = Wakes::new(Arc::<Pool>::default());
         let now = Instant::now();
         let mut open = |hello: &str| {
             let outbox = Arc::new(Outbox::new(Swallow::default(), PENDING_MAX));
-            let mut session = door.open(outbox.clone(), None, now);
+            let mut session = door
+                .arrive(Origin::default())
+                .open(outbox.clone(), None, now);
             let input = Input {
                 bytes: hello.as_bytes(),
                 owner: None,

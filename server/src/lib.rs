@@ -14,6 +14,7 @@
 //! of their own (they run on the runtime that started them), and no logging but `tracing` events
 //! that the embedder may listen to. Under tokio's paused clock a server follows that clock.
 
+mod auth;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
@@ -27,6 +28,7 @@ mod options;
 mod peer;
 mod server;
 
+pub use auth::{Authorization, AuthorizationError, ConnectionType, Permissions, Responses, User};
 pub use net::Pipe;
 pub use options::Builder;
 pub use peer::Statistics;

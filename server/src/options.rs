@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::peer::Authorization;
+
 /// Options of a server to be, made by [`Server::builder`](crate::Server::builder).
 ///
 /// Every option has a default; the defaults that concern clients are the reference server's.
@@ -20,6 +22,7 @@ pub struct Builder {
     pub(crate) ping_interval: Duration,
     pub(crate) ping_max: u32,
     pub(crate) has_headers: bool,
+    pub(crate) authorization: Authorization,
 }
 
 impl Default for Builder {
@@ -37,6 +40,7 @@ impl Default for Builder {
             ping_interval: Duration::from_secs(120),
             ping_max: 2,
             has_headers: true,
+            authorization: Authorization::default(),
         }
     }
 }
@@ -115,6 +119,12 @@ impl Builder {
     /// Whether messages may carry headers. Default: yes.
     pub fn headers(mut self, is_on: bool) -> Self {
         self.has_headers = is_on;
+        self
+    }
+
+    /// Who may connect, and what each may do. Default: everybody, everything.
+    pub fn authorization(mut self, authorization: Authorization) -> Self {
+        self.authorization = authorization;
         self
     }
 }

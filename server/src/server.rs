@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use dunlin_protocol::{Info, Limits};
 
-use crate::doors::nats::{Nats, NatsDoor, Settings};
+use crate::doors::nats::{Nats, NatsDoor, Settings, Terms, Way};
 use crate::net::{AllGone, Bounds, Hub, Listener, Pipe, bind};
 use crate::options::Builder;
-use crate::peer::{Host, Statistics};
+use crate::peer::{Access, AuthorizationError, ConnectionType, Host, Statistics};
 
 /// The version of the reference server whose behaviour is offered; clients compare it.
 const REFERENCE_VERSION: &str = "2.15.2";
@@ -24,6 +24,7 @@ pub struct Server {
     host: Arc<Host>,
     hub: Arc<Hub>,
     nats: Arc<Nats>,
+    way: Arc<Way>,
     gone: AllGone,
 }
 
@@ -44,27 +45,40 @@ impl Server {
         let address = socket
             .local_addr()
             .map_err(|error| StartError::listen(&options, error))?;
+        let access = Access::new(&options.authorization).map_err(StartError::Authorization)?;
         let host = Arc::new(Host::new(
             options.connections_max,
             options.subscriptions_max,
         ));
-        let info = info(&options, address);
+        let info = info(&options);
         tracing::info!("  Name:     {}", info.server_name);
         tracing::info!("  ID:       {}", info.server_id);
-        let nats = Nats::new(Arc::clone(&host), settings(&options), info);
         let bounds = Bounds {
             pending_max: options.pending_max,
             write_deadline: options.write_deadline,
         };
         let (hub, gone) = Hub::start(bounds);
+        let way = Way {
+            host: options.host.clone(),
+            port: address.port(),
+            ..Way::default()
+        };
+        let terms = Terms {
+            settings: settings(&options),
+            access,
+            websocket_access: None,
+            info,
+        };
+        let nats = Nats::new(Arc::clone(&host), hub.clone(), Arc::new(terms));
         let server = Self {
             address,
             host,
             hub,
             nats,
+            way: Arc::new(way),
             gone,
         };
-        server.listener().listen(socket);
+        server.listener(&server.way).listen(socket);
         tracing::info!("Listening for client connections on {address}");
         tracing::info!("Server is ready");
         Ok(server)
@@ -85,7 +99,11 @@ impl Server {
     ///
     /// After a shutdown the stream is at its end from the start.
     pub fn connect(&self) -> Pipe {
-        self.listener().connect_in_process()
+        let way = Way {
+            kind: ConnectionType::InProcess,
+            ..(*self.way).clone()
+        };
+        self.listener(&Arc::new(way)).connect_in_process()
     }
 
     /// What has been counted since the start.
@@ -110,10 +128,13 @@ impl Server {
         self.gone.wait().await;
     }
 
-    fn listener(&self) -> Listener {
+    fn listener(&self, way: &Arc<Way>) -> Listener {
         Listener {
             hub: Arc::clone(&self.hub),
-            door: Arc::new(NatsDoor(Arc::clone(&self.nats))),
+            door: Arc::new(NatsDoor {
+                nats: Arc::clone(&self.nats),
+                way: Arc::clone(way),
+            }),
         }
     }
 }
@@ -178,7 +199,7 @@ fn settings(options: &Builder) -> Settings {
     }
 }
 
-fn info(options: &Builder, address: SocketAddr) -> Info {
+fn info(options: &Builder) -> Info {
     let server_id = nkeys::KeyPair::new_server().public_key();
     Info {
         server_name: options.name.clone().unwrap_or_else(|| server_id.clone()),
@@ -186,8 +207,6 @@ fn info(options: &Builder, address: SocketAddr) -> Info {
         version: REFERENCE_VERSION.to_owned(),
         proto: 1,
         go: concat!("rust (dunlin ", env!("CARGO_PKG_VERSION"), ")").to_owned(),
-        host: options.host.clone(),
-        port: address.port(),
         headers: options.has_headers,
         max_payload: options.payload_max as i64,
         ..Info::default()
@@ -214,6 +233,9 @@ pub enum StartError {
         /// The most that may wait, in bytes.
         pending_max: usize,
     },
+    /// What was said of users contradicts itself.
+    #[non_exhaustive]
+    Authorization(AuthorizationError),
 }
 
 impl StartError {
@@ -241,6 +263,7 @@ impl fmt::Display for StartError {
                 f,
                 "max_payload ({payload_max} bytes) is over max_pending ({pending_max} bytes)"
             ),
+            Self::Authorization(error) => error.fmt(f),
         }
     }
 }
@@ -249,6 +272,7 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Listen { source, .. } => Some(source),
+            Self::Authorization(error) => Some(error),
             Self::PayloadOverPending { .. } => None,
         }
     }

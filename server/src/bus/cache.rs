@@ -61,10 +61,7 @@ impl Cache {
     ) -> (&Matched, &mut fastrand::Rng) {
         let generation = generation + 1; // 0 marks a place that was never used.
         self.judge();
-        let at = match self.places.len() {
-            1 => 0,
-            count => self.hasher.hash_one(subject) as usize & (count - 1),
-        };
+        let at = self.place_of(subject);
         let place = &mut self.places[at];
         if place.generation == generation && *place.subject == *subject {
             self.hits += 1;
@@ -79,6 +76,19 @@ impl Cache {
             }
         }
         (&self.places[at].matched, &mut self.random)
+    }
+
+    /// Whether `subject` has been looked up lately, whatever it matched.
+    pub(crate) fn knows(&self, subject: &[u8]) -> bool {
+        let place = &self.places[self.place_of(subject)];
+        place.generation > 0 && *place.subject == *subject
+    }
+
+    fn place_of(&self, subject: &[u8]) -> usize {
+        match self.places.len() {
+            1 => 0,
+            count => self.hasher.hash_one(subject) as usize & (count - 1),
+        }
     }
 
     /// Doubles the places; what was remembered is forgotten but for the place just filled.

@@ -1,6 +1,7 @@
 //! A message on its way through the bus: borrowed, but for what large payloads share.
 
 use std::cell::OnceCell;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -20,6 +21,8 @@ pub(crate) struct Message<'a> {
     pub(crate) verbatim: &'a [u8],
     /// Owns `verbatim`, if it may be kept without copying.
     pub(crate) owner: Option<&'a Bytes>,
+    /// When it was published.
+    pub(crate) at: Instant,
     /// Who published; a sink may decline what comes from itself.
     pub(crate) origin: u64,
     /// `verbatim` for keeping, made when the first reader wants it.
@@ -37,6 +40,7 @@ impl<'a> Message<'a> {
             payload: b"",
             verbatim: b"",
             owner: None,
+            at: Instant::now(),
             origin: 0,
             kept: OnceCell::new(),
         }

@@ -68,12 +68,25 @@ impl Bus {
         }
     }
 
-    /// A plain subscription of `sink` that covers `subject`.
-    pub(crate) fn find_plain(&self, subject: &[u8], sink: &dyn Sink) -> Option<Arc<Subscription>> {
+    /// Puts `new` in the place of `old`, so that every message meets one of them.
+    pub(crate) fn replace(&self, old: &Arc<Subscription>, new: &Arc<Subscription>) {
+        let mut index = self.index.write();
+        if index.remove(old) {
+            index.insert(new);
+            self.generation.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// A plain subscription that covers `subject` and is one of those asked for.
+    pub(crate) fn find_plain(
+        &self,
+        subject: &[u8],
+        is_wanted: impl Fn(&Subscription) -> bool,
+    ) -> Option<Arc<Subscription>> {
         let matched = self.matched(subject);
         let mut plain = (&matched).into_iter().flat_map(|list| list.plain());
         plain
-            .find(|subscription| subscription.is_for(sink) && !subscription.is_closed())
+            .find(|subscription| is_wanted(subscription) && !subscription.is_closed())
             .cloned()
     }
 

@@ -68,6 +68,20 @@ impl Subscription {
         })
     }
 
+    /// The same for another sink, as far as it has come.
+    pub(crate) fn moved_to(&self, sink: Arc<dyn Sink>) -> Arc<Self> {
+        Arc::new(Self {
+            sink,
+            texts: self.texts.clone(),
+            filter_len: self.filter_len,
+            queue_len: self.queue_len,
+            delivered: AtomicU64::new(self.delivered.load(Ordering::Relaxed)),
+            max: AtomicU64::new(self.max.load(Ordering::Relaxed)),
+            is_closed: AtomicBool::new(self.is_closed()),
+            place: AtomicU32::new(0),
+        })
+    }
+
     /// Takes `message` for this subscription's sink.
     pub(crate) fn deliver(self: &Arc<Self>, message: &Message<'_>, wakes: &mut Wakes) -> Delivery {
         self.sink.deliver(self, message, wakes)

@@ -6,6 +6,7 @@
 //! Nothing here awaits, and nothing here knows a wire text.
 
 mod chunk;
+mod origin;
 mod outbox;
 mod queue;
 mod reason;
@@ -18,6 +19,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 pub(crate) use chunk::Pool;
+pub(crate) use origin::{Cookies, Origin, Secured};
 pub(crate) use outbox::{Flushed, Outbox, Refused, Status, Writing};
 pub(crate) use queue::Dropped;
 pub(crate) use reason::Reason;
@@ -34,6 +36,10 @@ pub(crate) trait Session: Send + 'static {
 
     /// The time that [`Session::deadline`] named has come, or came a while ago.
     fn on_tick(&mut self, now: Instant, wakes: &mut Wakes) -> Verdict;
+
+    /// Somebody called [`Outbox::notify`]: what the session waited for is there, or what all
+    /// sessions share has changed.
+    fn on_notice(&mut self, now: Instant, wakes: &mut Wakes) -> Verdict;
 
     /// When `on_tick` is wanted next; asked after every call.
     fn deadline(&self) -> Instant;
@@ -65,17 +71,40 @@ pub(crate) struct Taken {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Continue,
+    /// Read no more, and keep what has been read, until a tick or a notice is answered with
+    /// `Continue`; what was kept is handed in again then.
+    Pause,
     /// Send what is queued, then hang up.
     Close(Reason),
 }
 
-/// What opens a session on a new connection: one for each way in.
+/// What receives new connections: one for each way in.
 pub(crate) trait Door: Send + Sync + 'static {
-    /// `peer_ip` is the other side's address, if it has one.
+    /// Somebody has connected.
+    fn arrive(&self, origin: Origin) -> Box<dyn Arrival>;
+}
+
+/// A connection that has a number, and no session yet: its encryption may still have to be agreed
+/// on. It is either opened or turned away.
+pub(crate) trait Arrival: Send {
+    #[allow(dead_code, reason = "for encryption that starts after INFO")]
+    /// What is said in the open, before the encryption starts; the session does not say it again.
+    fn greeting(&mut self) -> Vec<u8>;
+
+    /// Begins the session, which writes to `outbox`. `secured` tells what the encryption showed.
     fn open(
-        &self,
+        self: Box<Self>,
         outbox: Arc<Outbox>,
-        peer_ip: Option<std::net::IpAddr>,
+        secured: Option<Box<Secured>>,
         now: Instant,
     ) -> Box<dyn Session>;
+
+    /// There will be no session.
+    fn turn_away(self: Box<Self>, reason: Reason);
+}
+
+/// Where work is done that takes longer than a loop may.
+pub(crate) trait Background: Send + Sync {
+    /// Does `job` on another thread, soon; or never, if the server stops.
+    fn run(&self, job: Box<dyn FnOnce() + Send>);
 }

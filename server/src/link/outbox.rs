@@ -57,6 +57,8 @@ pub(crate) struct Status {
     pub(crate) drained_bytes: u64,
     /// Why nothing more is appended.
     pub(crate) ending: Option<Reason>,
+    /// Somebody has something to tell the session.
+    pub(crate) is_notified: bool,
 }
 
 /// Why nothing was appended.
@@ -78,6 +80,7 @@ struct State {
     is_noted: bool,
     is_writing: bool,
     is_blocked: bool,
+    is_notified: bool,
     owner: Option<Waker>,
     waiting: Vec<Waker>, // Publishers that wait for this outbox to drain.
 }
@@ -185,6 +188,20 @@ impl<W: ?Sized + Wire> Outbox<W> {
         }
     }
 
+    /// Has the loop of this connection tell its session that there is something to look at.
+    pub(crate) fn notify(&self) {
+        let mut state = self.state.lock();
+        state.is_notified = true;
+        let owner = state.owner.clone();
+        drop(state);
+        owner.into_iter().for_each(Waker::wake);
+    }
+
+    /// The session is being told.
+    pub(crate) fn take_notice(&self) {
+        self.state.lock().is_notified = false;
+    }
+
     /// The socket has room again: whoever comes next may flush.
     pub(crate) fn unblock(&self) {
         self.state.lock().is_blocked = false;
@@ -198,6 +215,7 @@ impl<W: ?Sized + Wire> Outbox<W> {
             is_empty: state.queue.is_empty() && !state.is_writing,
             drained_bytes: state.drained_bytes,
             ending: state.ending.as_ref().map(|ending| ending.reason),
+            is_notified: state.is_notified,
         }
     }
 

@@ -27,6 +27,11 @@ pub(crate) enum Reason {
     BadClientProtocolVersion,
     /// CONNECT offered what is refused.
     AuthenticationFailure,
+    /// CONNECT did not come in time.
+    AuthenticationTimeout,
+    #[allow(dead_code, reason = "for encryption")]
+    /// Encryption was not agreed on.
+    TlsHandshakeFailure,
     /// The server is full.
     MaximumConnectionsExceeded,
     /// A declared size was over the limit.
@@ -52,6 +57,8 @@ impl fmt::Display for Reason {
             Self::ProtocolViolation => "Protocol Violation",
             Self::BadClientProtocolVersion => "Bad Client Protocol Version",
             Self::AuthenticationFailure => "Authentication Failure",
+            Self::AuthenticationTimeout => "Authentication Timeout",
+            Self::TlsHandshakeFailure => "TLS Handshake Failure",
             Self::MaximumConnectionsExceeded => "Maximum Connections Exceeded",
             Self::MaximumPayloadExceeded => "Maximum Message Payload Exceeded",
             Self::MaximumControlLineExceeded => "Maximum Control Line Exceeded",

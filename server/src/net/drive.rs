@@ -58,6 +58,8 @@ struct Connection<S> {
     armed: Option<Instant>,
     stall: Option<Stall>,
     pace: Option<Box<Pace>>,
+    /// The session wants no input for now.
+    is_paused: bool,
     phase: Phase,
 }
 
@@ -102,6 +104,7 @@ impl<S: Socket> Drive<S> {
             armed: None,
             stall: None,
             pace: None,
+            is_paused: false,
             phase: Phase::New,
         };
         Self {
@@ -165,7 +168,11 @@ impl<S: Socket> Connection<S> {
                 self.outbox.end(Reason::SlowConsumerWriteDeadline);
                 return Poll::Ready(());
             }
-            if !self.may_read(cx) {
+            if status.is_notified {
+                self.notice(now, &mut worker.wakes);
+                continue;
+            }
+            if self.is_paused || !self.may_read(cx) {
                 return Poll::Pending;
             }
             match self.outbox.wire().poll_read_ready(cx) {
@@ -187,8 +194,16 @@ impl<S: Socket> Connection<S> {
         if self.session.deadline() <= now && self.phase == Phase::Open {
             let verdict = self.session.on_tick(now, wakes);
             self.flush_noted(wakes);
-            self.obey(verdict);
+            self.obey(verdict, now, wakes);
         }
+    }
+
+    /// Tells the session that there is something to look at.
+    fn notice(&mut self, now: Instant, wakes: &mut Wakes) {
+        self.outbox.take_notice();
+        let verdict = self.session.on_notice(now, wakes);
+        self.flush_noted(wakes);
+        self.obey(verdict, now, wakes);
     }
 
     /// Sends what others left to this loop; tells how the outbox stands after that.
@@ -296,17 +311,33 @@ impl<S: Socket> Connection<S> {
             rest = &rest[taken.used..];
             self.need = taken.need;
             self.flush_noted(wakes);
-            self.obey(taken.verdict);
-            if taken.verdict != Verdict::Continue || taken.need > 0 {
-                break;
+            match taken.verdict {
+                Verdict::Continue if taken.need == 0 => {}
+                Verdict::Continue => break,
+                Verdict::Pause => {
+                    self.is_paused = true;
+                    break;
+                }
+                Verdict::Close(reason) => {
+                    self.outbox.end(reason);
+                    break;
+                }
             }
         }
         self.tail.extend_from_slice(rest);
     }
 
-    fn obey(&self, verdict: Verdict) {
-        if let Verdict::Close(reason) = verdict {
-            self.outbox.end(reason);
+    /// Does what the session made of a tick or a notice; after a pause it gets what was kept.
+    fn obey(&mut self, verdict: Verdict, now: Instant, wakes: &mut Wakes) {
+        match verdict {
+            Verdict::Continue if self.is_paused => {
+                self.is_paused = false;
+                let kept = std::mem::take(&mut self.tail).freeze();
+                self.feed(&kept, Some(&kept), now, wakes);
+            }
+            Verdict::Continue => {}
+            Verdict::Pause => self.is_paused = true,
+            Verdict::Close(reason) => self.outbox.end(reason),
         }
     }
 

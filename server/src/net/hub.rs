@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 
 use super::timers::Timers;
 use super::worker::{Worker, Workers};
-use crate::link::{Outbox, Pool, Reason};
+use crate::link::{Background, Outbox, Pool, Reason};
 
 /// How often memory that lies about is halved: nine tenths of what a flood took are given back
 /// within two seconds.
@@ -43,6 +43,8 @@ pub(crate) struct Hub {
     stop: Notify,
     /// Every task holds one; when the last is gone, so is the server.
     alive: Mutex<Option<Alive>>,
+    /// How many jobs may run in the background at a time: no more than there are cores.
+    jobs: Arc<Semaphore>,
     runtime: Handle,
 }
 
@@ -65,6 +67,7 @@ impl Hub {
     pub(crate) fn start(bounds: Bounds) -> (Arc<Self>, AllGone) {
         let pool = Arc::<Pool>::default();
         let (alive, gone) = mpsc::channel(1);
+        let cores = std::thread::available_parallelism().map_or(2, |cores| cores.get());
         let hub = Arc::new(Self {
             timers: Timers::default(),
             workers: Workers::new(Arc::clone(&pool)),
@@ -76,6 +79,7 @@ impl Hub {
             is_stopping: AtomicBool::new(false),
             stop: Notify::new(),
             alive: Mutex::new(Some(alive)),
+            jobs: Arc::new(Semaphore::new(cores)),
             runtime: Handle::current(),
         });
         hub.spawn(Arc::clone(&hub).run_clock());
@@ -140,6 +144,13 @@ impl Hub {
         }
     }
 
+    #[allow(dead_code, reason = "for reloading")]
+    /// Has every session look at what all of them share.
+    pub(crate) fn notify_all(&self) {
+        let open: Vec<_> = self.open.lock().values().cloned().collect();
+        open.iter().for_each(|outbox| outbox.notify());
+    }
+
     /// Ends everything: no new connection, what is queued is sent, then all hang up. The tasks end
     /// by themselves soon after.
     pub(crate) fn stop(&self) {
@@ -195,5 +206,16 @@ impl Hub {
             self.timers.earlier.notify_one();
         }
         self.workers.with(work)
+    }
+}
+
+impl Background for Hub {
+    fn run(&self, job: Box<dyn FnOnce() + Send>) {
+        let jobs = Arc::clone(&self.jobs);
+        self.spawn(async move {
+            // The semaphore is never closed, and a job that panics has only itself to lose.
+            let _permit = jobs.acquire().await;
+            let _ = tokio::task::spawn_blocking(job).await;
+        });
     }
 }

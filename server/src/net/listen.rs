@@ -13,7 +13,7 @@ use super::drive::Drive;
 use super::hub::Hub;
 use super::pipe::{self, Pipe};
 use super::socket::{Socket, Tcp};
-use crate::link::{Door, Outbox};
+use crate::link::{Arrival, Door, Origin, Outbox, Reason, Secured};
 
 /// How many connections may wait to be accepted: a storm of ten thousand should not be refused.
 const BACKLOG: i32 = 4096;
@@ -90,13 +90,27 @@ impl Listener {
 
     /// Serves one connection from now on.
     fn serve<S: Socket>(&self, socket: S) {
-        let peer_ip = socket.peer_ip();
+        let origin = Origin {
+            address: socket.peer_address(),
+            ..Origin::default()
+        };
+        let arrival = self.door.arrive(origin);
+        self.open(arrival, socket, None);
+    }
+
+    /// Begins the session of `arrival` on `socket`.
+    pub(super) fn open<S: Socket>(
+        &self,
+        arrival: Box<dyn Arrival>,
+        socket: S,
+        secured: Option<Box<Secured>>,
+    ) {
         let outbox = Arc::new(Outbox::new(socket, self.hub.bounds.pending_max));
         let shared: Arc<Outbox> = outbox.clone();
         let Some((id, alive)) = self.hub.enter(&shared) else {
-            return;
+            return arrival.turn_away(Reason::ServerShutdown);
         };
-        let session = self.door.open(shared, peer_ip, self.hub.now());
+        let session = arrival.open(shared, secured, self.hub.now());
         self.hub.run(Drive::new(
             id,
             outbox,

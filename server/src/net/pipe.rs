@@ -4,7 +4,7 @@
 //! a client. Each direction holds at most [`CAPACITY`] bytes and keeps no memory while empty.
 
 use std::io::{self, IoSlice};
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -245,7 +245,7 @@ impl Socket for ServerPipe {
         self.0.outgoing.finish();
     }
 
-    fn peer_ip(&self) -> Option<IpAddr> {
+    fn peer_address(&self) -> Option<SocketAddr> {
         None
     }
 }

@@ -2,7 +2,7 @@
 //! without waiting, from any thread.
 
 use std::io::{self, IoSlice, Read};
-use std::net::{IpAddr, Shutdown};
+use std::net::{Shutdown, SocketAddr};
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
@@ -30,7 +30,7 @@ pub(super) trait Socket: Wire + Sized + 'static {
     fn finish(&self);
 
     /// The other side's address, if it has one.
-    fn peer_ip(&self) -> Option<IpAddr>;
+    fn peer_address(&self) -> Option<SocketAddr>;
 }
 
 /// A TCP connection.
@@ -81,10 +81,8 @@ impl Socket for Tcp {
         let _ = SockRef::from(&self.0).shutdown(Shutdown::Write);
     }
 
-    fn peer_ip(&self) -> Option<IpAddr> {
-        self.0
-            .peer_addr()
-            .ok()
-            .map(|address| address.ip().to_canonical())
+    fn peer_address(&self) -> Option<SocketAddr> {
+        let address = self.0.peer_addr().ok()?;
+        Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
     }
 }

@@ -3,32 +3,30 @@
 //! Every publish, subscribe and unsubscribe of every door comes through here and is checked here,
 //! whatever wire it came by. A door names the bus only by the three words passed on below.
 
+mod filter;
+mod reserved;
 mod table;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use dunlin_protocol::subject;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
+pub(crate) use crate::auth::{
+    Access, Answer, Authorization, AuthorizationError, Claim, ConnectionType, Identity, nonce,
+};
 pub(crate) use crate::bus::{Delivery, Message, Sink, Subscription};
 pub use table::Statistics;
 pub(crate) use table::{Loss, Table, Tally};
 
+use crate::auth::{Replies, Rights};
 use crate::bus::{Bus, Cache};
 use crate::link::Wakes;
+use filter::Filter;
 
-/// The queue group that is the reference server's own.
-const SYSTEM_QUEUE: &[u8] = b"_sys_";
-/// Subjects that no client may publish to, each with at least one more byte behind it.
-const RESERVED_SUBJECTS: [&[u8]; 2] = [b"_GR_.", b"$GR."];
-/// The same, checked after permissions, with nothing behind it needed.
-const RESERVED_GROUP: &[u8] = b"$NRG.";
-/// Replies that no client may name, each with at least one more byte behind it.
-const RESERVED_REPLIES: [&[u8]; 3] = [b"$JS.ACK.", b"_GR_.", b"$GR."];
-/// The same, with nothing behind it needed.
-const RESERVED_SERVICE_REPLY: &[u8] = b"_R_.";
 /// With fewer subscriptions than this, ended ones are not looked for.
 const SWEEP_MIN: usize = 32;
 
@@ -69,6 +67,8 @@ pub(crate) struct Peer {
     host: Arc<Host>,
     sink: Arc<dyn Sink>,
     tally: Arc<Tally>,
+    /// What the party may do; none for everything.
+    limits: Option<Box<Limits>>,
     /// By sid; those that had their last message stay until the next sweep.
     subscriptions: HashTable<Arc<Subscription>>,
     hasher: RandomState,
@@ -76,6 +76,14 @@ pub(crate) struct Peer {
     /// What the last subjects matched; only while the party publishes.
     cache: Option<Box<Cache>>,
     has_published: bool, // Since the last look at the cache.
+}
+
+/// What somebody may do who may not do everything.
+struct Limits {
+    rights: Arc<Rights>,
+    replies: Option<Arc<Replies>>,
+    /// The sink of the subscriptions that must not receive all they cover.
+    filter: Arc<dyn Sink>,
 }
 
 /// Why a request was refused; nothing of it was done.
@@ -99,12 +107,39 @@ impl Peer {
             host,
             sink,
             tally,
+            limits: None,
             subscriptions: HashTable::new(),
             hasher: RandomState::default(),
             sweep_at: SWEEP_MIN,
             cache: None,
             has_published: false,
         }
+    }
+
+    /// Gives the party the rights of `identity`; none: every right. Tells which of its subscriptions
+    /// it had to give back.
+    pub(crate) fn identify(&mut self, identity: Option<&Identity>) -> Vec<Arc<Subscription>> {
+        let rights = identity.and_then(|identity| identity.rights.as_ref());
+        if self.limits.is_none() && rights.is_none() {
+            return Vec::new();
+        }
+        self.limits = rights.map(|rights| Box::new(Limits::new(rights, &self.sink)));
+        self.cache = None; // It remembers what was admitted.
+        let mut lost = Vec::new();
+        let known: Vec<_> = self.subscriptions.drain().collect();
+        for subscription in known {
+            let (filter, queue) = (subscription.filter(), subscription.queue());
+            if self.may_subscribe(filter, queue) {
+                let moved = subscription.moved_to(self.sink_for(filter));
+                self.host.bus.replace(&subscription, &moved);
+                self.insert(moved);
+            } else {
+                self.sink.limit(&subscription, 0);
+                self.host.bus.unsubscribe(&subscription);
+                lost.push(subscription);
+            }
+        }
+        lost
     }
 
     /// Whether a message may go to `subject` and ask for answers at `reply`.
@@ -116,14 +151,44 @@ impl Peer {
         &mut self,
         subject: &[u8],
         reply: Option<&[u8]>,
+        now: Instant,
     ) -> Result<Admitted<'_>, Refusal> {
-        if is_reserved_subject(subject) {
+        if reserved::is_subject(subject) || !self.may_publish(subject, now) {
             return Err(Refusal::Subject);
         }
-        if reply.is_some_and(is_reserved_reply) {
+        if reply.is_some_and(reserved::is_reply) {
             return Err(Refusal::Reply);
         }
         Ok(Admitted { peer: self })
+    }
+
+    fn may_publish(&self, subject: &[u8], now: Instant) -> bool {
+        let Some(limits) = &self.limits else {
+            return true;
+        };
+        if let Some(replies) = &limits.replies {
+            return limits.rights.may_publish(subject) || replies.take(subject, now);
+        }
+        // What the cache knows has been admitted before, and rights change only with the cache.
+        self.cache
+            .as_deref()
+            .is_some_and(|cache| cache.knows(subject))
+            || limits.rights.may_publish(subject)
+    }
+
+    fn may_subscribe(&self, filter: &[u8], queue: Option<&[u8]>) -> bool {
+        let limits = self.limits.as_deref();
+        limits.is_none_or(|limits| limits.rights.may_subscribe(filter, queue))
+    }
+
+    /// Who receives for a subscription to `filter`.
+    fn sink_for(&self, filter: &[u8]) -> Arc<dyn Sink> {
+        match &self.limits {
+            Some(limits) if limits.replies.is_some() || limits.rights.cut_into(filter) => {
+                Arc::clone(&limits.filter)
+            }
+            _ => Arc::clone(&self.sink),
+        }
     }
 
     /// Subscribes to `filter` under the name `sid`; a sid in use stays what it is.
@@ -137,7 +202,7 @@ impl Peer {
         queue: Option<&[u8]>,
         sid: &[u8],
     ) -> Result<(), Refusal> {
-        if queue == Some(SYSTEM_QUEUE) {
+        if reserved::is_queue(queue) || !self.may_subscribe(filter, queue) {
             return Err(Refusal::Subscription);
         }
         self.sweep_if_due();
@@ -157,14 +222,17 @@ impl Peer {
         if !subject::is_valid_filter(filter) {
             return Err(Refusal::InvalidFilter);
         }
-        let subscription = Subscription::new(Arc::clone(&self.sink), filter, queue, sid);
+        let subscription = Subscription::new(self.sink_for(filter), filter, queue, sid);
         self.host.bus.subscribe(&subscription);
-        let hasher = &self.hasher;
-        self.subscriptions
-            .insert_unique(hasher.hash_one(sid), subscription, |known| {
-                hasher.hash_one(known.sid())
-            });
+        self.insert(subscription);
         Ok(())
+    }
+
+    fn insert(&mut self, subscription: Arc<Subscription>) {
+        let hasher = &self.hasher;
+        let hash = hasher.hash_one(subscription.sid());
+        self.subscriptions
+            .insert_unique(hash, subscription, |known| hasher.hash_one(known.sid()));
     }
 
     /// Ends the subscription `sid`, at once or after `max` deliveries counted from its start; an
@@ -181,7 +249,11 @@ impl Peer {
 
     /// A plain subscription of this party's own that covers `subject`.
     pub(crate) fn own_plain(&self, subject: &[u8]) -> Option<Arc<Subscription>> {
-        self.host.bus.find_plain(subject, &*self.sink)
+        let filter = self.limits.as_deref().map(|limits| &*limits.filter);
+        self.host.bus.find_plain(subject, |subscription| {
+            subscription.is_for(&*self.sink)
+                || filter.is_some_and(|filter| subscription.is_for(filter))
+        })
     }
 
     /// Lets go of what is kept for a party that publishes, if it has not since the last call;
@@ -246,6 +318,23 @@ impl Peer {
     }
 }
 
+impl Limits {
+    fn new(rights: &Arc<Rights>, sink: &Arc<dyn Sink>) -> Self {
+        let replies = rights
+            .responses
+            .map(|allowed| Arc::new(Replies::new(allowed)));
+        Self {
+            filter: Arc::new(Filter::new(
+                Arc::clone(sink),
+                Arc::clone(rights),
+                replies.clone(),
+            )),
+            rights: Arc::clone(rights),
+            replies,
+        }
+    }
+}
+
 /// Proof that a message may be published.
 pub(crate) struct Admitted<'a> {
     peer: &'a mut Peer,
@@ -260,23 +349,4 @@ impl Admitted<'_> {
         let cache = peer.cache.get_or_insert_default();
         peer.host.bus.publish(message, cache, wakes)
     }
-}
-
-fn is_reserved_subject(subject: &[u8]) -> bool {
-    matches!(subject.first(), Some(b'_' | b'$'))
-        && (subject.starts_with(RESERVED_GROUP)
-            || RESERVED_SUBJECTS
-                .iter()
-                .any(|prefix| is_below(subject, prefix)))
-}
-
-fn is_reserved_reply(reply: &[u8]) -> bool {
-    reply.starts_with(RESERVED_SERVICE_REPLY)
-        || RESERVED_REPLIES
-            .iter()
-            .any(|prefix| is_below(reply, prefix))
-}
-
-fn is_below(name: &[u8], prefix: &[u8]) -> bool {
-    name.len() > prefix.len() && name.starts_with(prefix)
 }

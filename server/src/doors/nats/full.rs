@@ -10,14 +10,21 @@ use crate::link::{Input, Outbox, Reason, Session, Taken, Verdict, Wakes};
 pub(super) struct FullHouse {
     outbox: Arc<Outbox>,
     info: Box<Info>,
+    is_greeted: bool,
     opened: Instant,
 }
 
 impl FullHouse {
-    pub(super) fn new(outbox: Arc<Outbox>, info: Box<Info>, now: Instant) -> Self {
+    pub(super) fn new(
+        outbox: Arc<Outbox>,
+        info: Box<Info>,
+        is_greeted: bool,
+        now: Instant,
+    ) -> Self {
         Self {
             outbox,
             info,
+            is_greeted,
             opened: now,
         }
     }
@@ -26,7 +33,9 @@ impl FullHouse {
 impl Session for FullHouse {
     fn on_open(&mut self, _now: Instant, wakes: &mut Wakes) {
         let mut text = Vec::with_capacity(512);
-        encode::info(&mut text, &self.info);
+        if !self.is_greeted {
+            encode::info(&mut text, &self.info);
+        }
         encode::err(&mut text, ErrText::MaximumConnections);
         wakes.chunks().prepare();
         // Cannot be refused: the outbox is new, and its bound is far above two lines.
@@ -45,6 +54,10 @@ impl Session for FullHouse {
     }
 
     fn on_tick(&mut self, _now: Instant, _wakes: &mut Wakes) -> Verdict {
+        Verdict::Close(Reason::MaximumConnectionsExceeded)
+    }
+
+    fn on_notice(&mut self, _now: Instant, _wakes: &mut Wakes) -> Verdict {
         Verdict::Close(Reason::MaximumConnectionsExceeded)
     }
 

@@ -1,13 +1,16 @@
-//! The opening of a text connection: CONNECT, the first PING, and the pings that follow.
+//! The opening of a text connection: CONNECT, the first PING, the pings that follow, and what changes
+//! for all connections later.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use dunlin_protocol::{Connect, ErrText, encode};
+use dunlin_protocol::{Connect, ErrText, Info, Limits, encode};
 
 use super::pings::Due;
 use super::session::{Mood, TextSession};
-use crate::link::{Reason, Verdict, Wakes};
+use crate::link::{Origin, Reason, Verdict, Wakes};
+use crate::peer::Identity;
 
 /// The account that everybody is in where no accounts are configured.
 const GLOBAL_ACCOUNT: &str = "$G";
@@ -20,20 +23,31 @@ impl TextSession {
             tracing::debug!(cid = self.reader.id, %error, "refused CONNECT");
             return Verdict::Close(Reason::ProtocolViolation);
         }
-        if !connect.account.is_empty() || connect.new_account {
-            self.reader.say_err(ErrText::AuthorizationViolation, wakes);
-            return Verdict::Close(Reason::AuthenticationFailure);
-        }
         if !matches!(connect.protocol, 0 | 1) {
             self.reader.say_err(ErrText::InvalidClientProtocol, wakes);
             return Verdict::Close(Reason::BadClientProtocolVersion);
         }
-        let has_headers = connect.headers && self.nats.settings.limits.has_headers;
+        if !connect.account.is_empty() || connect.new_account {
+            return self.shut_out(wakes);
+        }
+        self.log_in(connect, now, wakes)
+    }
+
+    /// What CONNECT chose holds from now on.
+    pub(super) fn accept(
+        &mut self,
+        connect: &Connect,
+        identity: Option<Arc<Identity>>,
+        now: Instant,
+        wakes: &mut Wakes,
+    ) -> Verdict {
+        let has_headers = connect.headers && self.terms.settings.limits.has_headers;
         if connect.no_responders && !has_headers {
             self.reader
                 .say_err(ErrText::NoRespondersRequiresHeaders, wakes);
             return Verdict::Close(Reason::NoRespondersRequiresHeaders);
         }
+        self.become_known(identity, wakes);
         tracing::debug!(cid = self.reader.id, ?connect, "connected");
         self.limits.has_headers = has_headers;
         self.reader.headers.store(has_headers, Ordering::Relaxed);
@@ -76,9 +90,52 @@ impl TextSession {
         if self.mood.takes_info {
             info.connect_info = true;
             info.remote_account = GLOBAL_ACCOUNT.to_owned();
-            let mut line = Vec::with_capacity(512);
-            encode::info(&mut line, &info);
-            self.reader.say(&line, wakes);
+            // Here even where guests are let in, as the reference server says it.
+            info.auth_required = self.terms.access(&self.way).is_required();
+            self.say_info(&info, wakes);
+        }
+    }
+
+    pub(super) fn say_info(&self, info: &Info, wakes: &mut Wakes) {
+        let mut line = Vec::with_capacity(512);
+        encode::info(&mut line, info);
+        self.reader.say(&line, wakes);
+    }
+
+    /// What holds for everybody may have changed: looks, and obeys.
+    pub(super) fn adopt_terms(&mut self, now: Instant, wakes: &mut Wakes) -> Verdict {
+        let terms = self.nats.terms();
+        if Arc::ptr_eq(&terms, &self.terms) {
+            return self.standing.verdict();
+        }
+        let before = std::mem::replace(&mut self.terms, terms);
+        let settings = &self.terms.settings;
+        self.limits = Limits {
+            has_headers: self.limits.has_headers,
+            ..settings.limits
+        };
+        self.pings
+            .obey(settings.ping_interval, settings.ping_max, now);
+        if self.terms.info != before.info {
+            self.renew_info(wakes);
+        }
+        self.reconsider(wakes)
+    }
+
+    /// INFO has changed: whoever has had all of its own gets it anew, if it can take it.
+    fn renew_info(&mut self, wakes: &mut Wakes) {
+        let origin = Origin {
+            address: self.address,
+            ..Origin::default()
+        };
+        let mut info = self.terms.info_for(&self.way, self.reader.id, &origin);
+        match &mut self.info {
+            Some(unsaid) => {
+                info.nonce = std::mem::take(&mut unsaid.nonce);
+                *unsaid = info;
+            }
+            None if self.mood.takes_info => self.say_info(&info, wakes),
+            None => {}
         }
     }
 

@@ -1,20 +1,24 @@
 //! The text protocol: what NATS clients and people with `nc` speak. The contract is `protocol.md`.
 
+mod arrival;
 mod full;
 mod handshake;
+mod login;
 mod pings;
 mod session;
 mod sink;
+mod terms;
 
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use dunlin_protocol::{Info, Limits};
+use dunlin_protocol::Limits;
+use parking_lot::RwLock;
 
-use crate::link::{Door, Outbox, Session};
-use crate::peer::Host;
-use session::TextSession;
+use crate::link::{Arrival, Background, Door, Origin};
+use crate::peer::{ConnectionType, Host};
+use arrival::NatsArrival;
+pub(crate) use terms::Terms;
 
 /// What this door obeys.
 #[derive(Debug, Clone)]
@@ -27,44 +31,71 @@ pub(crate) struct Settings {
     pub(crate) ping_max: u32,
 }
 
-/// The door behind a listener for the text protocol.
+/// What is true of everybody who comes in by one listener.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Way {
+    pub(crate) kind: ConnectionType,
+    /// Host and port as INFO tells them.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) encryption: Encryption,
+    /// A client certificate is demanded.
+    pub(crate) is_verified: bool,
+    /// The certificate says which user it is.
+    pub(crate) maps_certificates: bool,
+}
+
+/// What INFO says of encryption.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    #[default]
+    None,
+    /// The client may ask for it.
+    Available,
+    Required,
+}
+
+/// The text protocol, whatever listener it is spoken behind.
 pub(crate) struct Nats {
     host: Arc<Host>,
-    settings: Settings,
-    /// INFO as everybody gets it, but for what concerns one connection.
-    info: Info,
+    background: Arc<dyn Background>,
+    /// What holds now; sessions keep what held when they last looked.
+    terms: RwLock<Arc<Terms>>,
 }
 
 impl Nats {
-    pub(crate) fn new(host: Arc<Host>, settings: Settings, info: Info) -> Arc<Self> {
+    pub(crate) fn new(
+        host: Arc<Host>,
+        background: Arc<dyn Background>,
+        terms: Arc<Terms>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             host,
-            settings,
-            info,
+            background,
+            terms: RwLock::new(terms),
         })
     }
 
-    fn info_for(&self, client_id: u64, peer_ip: Option<IpAddr>) -> Box<Info> {
-        let client_ip = peer_ip.map(|ip| ip.to_string()).unwrap_or_default();
-        Box::new(Info {
-            client_id,
-            client_ip,
-            ..self.info.clone()
-        })
+    /// What holds now.
+    pub(crate) fn terms(&self) -> Arc<Terms> {
+        Arc::clone(&self.terms.read())
+    }
+
+    #[allow(dead_code, reason = "for reloading")]
+    /// Lets something else hold; sessions see it when they are notified.
+    pub(crate) fn set_terms(&self, terms: Arc<Terms>) {
+        *self.terms.write() = terms;
     }
 }
 
-/// The door as listeners hold it.
-pub(crate) struct NatsDoor(pub(crate) Arc<Nats>);
+/// The door as one listener holds it.
+pub(crate) struct NatsDoor {
+    pub(crate) nats: Arc<Nats>,
+    pub(crate) way: Arc<Way>,
+}
 
 impl Door for NatsDoor {
-    fn open(&self, outbox: Arc<Outbox>, peer_ip: Option<IpAddr>, now: Instant) -> Box<dyn Session> {
-        let nats = Arc::clone(&self.0);
-        let (id, tally) = nats.host.table.enter();
-        let info = nats.info_for(id, peer_ip);
-        match tally {
-            Some(tally) => Box::new(TextSession::new(nats, outbox, tally, info, now)),
-            None => Box::new(full::FullHouse::new(outbox, info, now)),
-        }
+    fn arrive(&self, origin: Origin) -> Box<dyn Arrival> {
+        Box::new(NatsArrival::new(&self.nats, &self.way, origin))
     }
 }

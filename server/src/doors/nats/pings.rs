@@ -50,6 +50,14 @@ impl Pings {
         self.due = now + early + early.mul_f64(0.2 * fastrand::f64());
     }
 
+    /// Asks as often as this from now on.
+    pub(super) fn obey(&mut self, interval: Duration, max: u32, now: Instant) {
+        if (self.interval, self.max) != (interval, max) {
+            (self.interval, self.max) = (interval, max);
+            self.due = now + self.gap();
+        }
+    }
+
     pub(super) fn note_activity(&mut self) {
         self.is_active = true;
     }

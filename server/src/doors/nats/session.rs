@@ -1,6 +1,7 @@
 //! One text connection: operations in, effects on the bus and answers out.
 
 use std::cell::OnceCell;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -11,11 +12,13 @@ use dunlin_protocol::{
     subject,
 };
 
-use super::Nats;
+use super::arrival::NatsArrival;
+use super::login::{Facts, Standing};
 use super::pings::Pings;
 use super::sink::Reader;
+use super::{Nats, Terms, Way};
 use crate::link::{Dropped, Input, Outbox, Reason, Session, Taken, Verdict, Wakes};
-use crate::peer::{Loss, Message, Peer, Refusal, Tally};
+use crate::peer::{Identity, Loss, Message, Peer, Refusal, Tally};
 
 /// How long after its last publish a connection still keeps what makes publishing fast. A guess
 /// between the gaps of a busy program and the patience of somebody who counts memory.
@@ -23,6 +26,14 @@ const REST_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) struct TextSession {
     pub(super) nats: Arc<Nats>,
+    pub(super) terms: Arc<Terms>,
+    pub(super) way: Arc<Way>,
+    pub(super) address: Option<SocketAddr>,
+    pub(super) standing: Standing,
+    pub(super) facts: Option<Box<Facts>>,
+    /// Who it is, where that is asked.
+    pub(super) identity: Option<Arc<Identity>>,
+    pub(super) is_guest: bool,
     pub(super) peer: Peer,
     pub(super) reader: Arc<Reader>,
     pub(super) limits: Limits,
@@ -31,6 +42,8 @@ pub(super) struct TextSession {
     parser: ClientParser,
     /// INFO as this connection gets it; gone once it has been said for the last time.
     pub(super) info: Option<Box<Info>>,
+    /// Whether the first INFO has been said before the session began.
+    is_greeted: bool,
     /// When to see whether the connection still publishes.
     rest_at: Option<Instant>,
 }
@@ -47,44 +60,60 @@ pub(super) struct Mood {
     pub(super) has_connected: bool,
 }
 
+/// What holds until CONNECT. Source: protocol.md#connect.
+impl Default for Mood {
+    fn default() -> Self {
+        Self {
+            is_verbose: true,
+            is_pedantic: true,
+            no_responders: false,
+            takes_info: false,
+            has_connected: false,
+        }
+    }
+}
+
 impl TextSession {
     pub(super) fn new(
-        nats: Arc<Nats>,
+        mut arrival: NatsArrival,
         outbox: Arc<Outbox>,
         tally: Arc<Tally>,
-        info: Box<Info>,
         now: Instant,
     ) -> Self {
+        let facts = arrival.facts();
+        let NatsArrival {
+            nats, terms, way, ..
+        } = arrival;
         let reader = Arc::new(Reader {
-            id: info.client_id,
+            id: arrival.id,
             outbox,
             tally: Arc::clone(&tally),
             echo: AtomicBool::new(true),
             headers: AtomicBool::new(false),
         });
-        let peer = Peer::new(Arc::clone(&nats.host), reader.clone(), tally);
-        let pings = Pings::new(nats.settings.ping_interval, nats.settings.ping_max, now);
+        let settings = &terms.settings;
         Self {
-            peer,
+            peer: Peer::new(Arc::clone(&nats.host), reader.clone(), tally),
             reader,
+            address: arrival.origin.address,
+            standing: Standing::new(terms.access(&way), now),
+            facts,
+            identity: None,
+            is_guest: false,
             // Headers wait for a CONNECT that asks for them.
             limits: Limits {
                 has_headers: false,
-                ..nats.settings.limits
+                ..settings.limits
             },
-            // What holds until CONNECT. Source: protocol.md#connect.
-            mood: Mood {
-                is_verbose: true,
-                is_pedantic: true,
-                no_responders: false,
-                takes_info: false,
-                has_connected: false,
-            },
-            pings,
+            mood: Mood::default(),
+            pings: Pings::new(settings.ping_interval, settings.ping_max, now),
             parser: ClientParser::default(),
-            info: Some(info),
+            info: Some(arrival.info),
+            is_greeted: arrival.is_greeted,
             rest_at: None,
             nats,
+            terms,
+            way,
         }
     }
 
@@ -125,7 +154,7 @@ impl TextSession {
         if self.mood.is_pedantic && !subject::is_valid_literal(publish.subject) {
             self.reader.say_err(ErrText::InvalidPublishSubject, wakes);
         }
-        let admitted = match self.peer.admit(publish.subject, publish.reply) {
+        let admitted = match self.peer.admit(publish.subject, publish.reply, now) {
             Ok(admitted) => admitted,
             Err(refusal) => {
                 let text = match (refusal, publish.reply) {
@@ -156,6 +185,7 @@ impl TextSession {
             payload: publish.payload(),
             verbatim,
             owner,
+            at: now,
             origin: self.reader.id,
             kept: OnceCell::new(),
         };
@@ -215,16 +245,25 @@ impl TextSession {
 
 impl Session for TextSession {
     fn on_open(&mut self, _now: Instant, wakes: &mut Wakes) {
-        let mut line = Vec::with_capacity(512);
-        if let Some(info) = &self.info {
-            encode::info(&mut line, info);
+        if let Some(info) = self.info.as_deref().filter(|_| !self.is_greeted) {
+            self.say_info(info, wakes);
         }
-        self.reader.say(&line, wakes);
     }
 
     fn on_bytes(&mut self, input: Input<'_>, now: Instant, wakes: &mut Wakes) -> Taken {
         let mut used = 0;
         loop {
+            if let (Standing::Stranger { .. }, Some(first)) =
+                (&self.standing, input.bytes.get(used))
+                && !matches!(first, b'C' | b'c')
+                && self.enter_unasked(now, wakes) == Verdict::Pause
+            {
+                return Taken {
+                    used,
+                    need: 1,
+                    verdict: Verdict::Pause,
+                };
+            }
             let (step_used, verdict) = match self.parser.next(&input.bytes[used..], &self.limits) {
                 Ok(Step::Op { op, used }) => (used, self.obey(&op, input.owner, now, wakes)),
                 Ok(Step::More {
@@ -264,14 +303,26 @@ impl Session for TextSession {
             self.rest_at = self.peer.rest().then(|| now + REST_AFTER);
         }
         if self.pings.is_due(now) {
-            return self.tick_pings(now, wakes);
+            let verdict = self.tick_pings(now, wakes);
+            if verdict != Verdict::Continue {
+                return verdict;
+            }
         }
-        Verdict::Continue
+        self.tick_standing(now, wakes)
+    }
+
+    fn on_notice(&mut self, now: Instant, wakes: &mut Wakes) -> Verdict {
+        match self.adopt_terms(now, wakes) {
+            Verdict::Close(reason) => Verdict::Close(reason),
+            _ => self.finish_check(now, wakes),
+        }
     }
 
     fn deadline(&self) -> Instant {
-        self.rest_at
-            .map_or(self.pings.due(), |at| at.min(self.pings.due()))
+        [self.rest_at, self.standing.due()]
+            .into_iter()
+            .flatten()
+            .fold(self.pings.due(), Instant::min)
     }
 
     fn on_close(&mut self, reason: Reason, dropped: Dropped) {

@@ -1,0 +1,44 @@
+//! What holds for everybody at a time: settings, who may connect, and INFO.
+
+use dunlin_protocol::Info;
+
+use super::{Encryption, Settings, Way};
+use crate::link::Origin;
+use crate::peer::{Access, ConnectionType};
+
+/// One state of what can change while the server runs.
+pub(crate) struct Terms {
+    pub(crate) settings: Settings,
+    pub(crate) access: Access,
+    /// Where WebSockets have rules of their own.
+    pub(crate) websocket_access: Option<Access>,
+    /// INFO as everybody gets it, but for what concerns one way in or one connection.
+    pub(crate) info: Info,
+}
+
+impl Terms {
+    /// Who may connect by this way.
+    pub(super) fn access(&self, way: &Way) -> &Access {
+        match (&self.websocket_access, way.kind) {
+            (Some(own), ConnectionType::Websocket) => own,
+            _ => &self.access,
+        }
+    }
+
+    /// INFO for one connection.
+    pub(super) fn info_for(&self, way: &Way, id: u64, origin: &Origin) -> Box<Info> {
+        let access = self.access(way);
+        let client_ip = origin.address.map(|address| address.ip().to_string());
+        Box::new(Info {
+            client_id: id,
+            client_ip: client_ip.unwrap_or_default(),
+            host: way.host.clone(),
+            port: way.port,
+            auth_required: access.is_required() && access.guest().is_none(),
+            tls_required: way.encryption == Encryption::Required,
+            tls_available: way.encryption == Encryption::Available,
+            tls_verify: way.is_verified,
+            ..self.info.clone()
+        })
+    }
+}
