@@ -37,6 +37,7 @@ macro_rules! transcripts {
 }
 
 transcripts! {
+    auth
     bare_lf
     connect
     connect_again
@@ -55,6 +56,7 @@ transcripts! {
     max_subscriptions
     no_responders
     payload_end
+    permissions
     ping
     publish
     publish_subjects
@@ -69,6 +71,7 @@ transcripts! {
     unknown_operation
     unsubscribe
     unsubscribe_max
+    user_info
     wildcards
 }
 

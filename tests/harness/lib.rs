@@ -6,6 +6,7 @@
 //! to start what listens there.
 
 mod alone;
+mod auth;
 mod client;
 mod info;
 mod options;
@@ -19,6 +20,7 @@ mod transcript;
 mod wire;
 
 pub use alone::{alone, descriptors, descriptors_max, resident_bytes};
+pub use auth::Auth;
 pub use client::{Arrival, Client, Message};
 pub use options::Options;
 pub use run::{Pace, run_file, run_text};

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::auth::Auth;
+
 /// What a server is started with; `None` keeps its default.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
@@ -24,6 +26,8 @@ pub struct Options {
     pub ping_interval: Option<Duration>,
     /// How many PINGs may stay unanswered.
     pub ping_max: Option<u32>,
+    /// Who may connect, by the name of a list in `harness/auth.rs`.
+    pub auth: Option<Auth>,
     /// Whether headers are switched off.
     pub no_headers: bool,
 }
@@ -42,6 +46,7 @@ impl Options {
                 "write_deadline" => self.write_deadline = Some(duration(word, value)?),
                 "ping_interval" => self.ping_interval = Some(duration(word, value)?),
                 "ping_max" => self.ping_max = Some(number(word, value)?),
+                "auth" => self.auth = Some(Auth::named(value)?),
                 "no_headers" if value.is_empty() => self.no_headers = true,
                 _ => return Err(format!("unknown server option: {word}")),
             }

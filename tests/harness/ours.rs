@@ -1,6 +1,6 @@
 //! Ours: the server of this workspace, started through its builder.
 //!
-//! In: options. Out: a server inside this process. The only file that names `dunlin_server`.
+//! In: options. Out: a server inside this process.
 
 use std::net::SocketAddr;
 
@@ -40,6 +40,9 @@ impl Ours {
         }
         if let Some(count) = options.ping_max {
             builder = builder.ping_max(count);
+        }
+        if let Some(auth) = options.auth {
+            builder = builder.authorization(auth.authorization());
         }
         let server = builder
             .start()

@@ -110,6 +110,7 @@ fn config(options: &Options) -> String {
         options
             .no_headers
             .then(|| "no_header_support: true".to_owned()),
+        options.auth.map(|auth| auth.config().to_owned()),
     ];
     lines
         .into_iter()

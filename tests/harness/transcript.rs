@@ -187,7 +187,10 @@ fn hello(command: &str) -> Result<Action, String> {
     for word in words.split_whitespace() {
         match word.strip_prefix('!') {
             Some(key) => connect.push_str(&format!(",\"{key}\":false")),
-            None => connect.push_str(&format!(",\"{word}\":true")),
+            None => match word.split_once('=') {
+                Some((key, value)) => connect.push_str(&format!(",\"{key}\":\"{value}\"")),
+                None => connect.push_str(&format!(",\"{word}\":true")),
+            },
         }
     }
     connect.push_str("}\r\nPING\r\n");

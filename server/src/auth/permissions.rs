@@ -87,7 +87,28 @@ impl Permissions {
     }
 }
 
+impl Permissions {
+    /// What may be published to, none for everything, and what may not.
+    pub(crate) fn publish_lists(&self) -> (Option<&[String]>, &[String]) {
+        self.publish.lists()
+    }
+
+    /// What may be subscribed to, none for everything, and what may not.
+    pub(crate) fn subscribe_lists(&self) -> (Option<&[String]>, &[String]) {
+        self.subscribe.lists()
+    }
+
+    /// What may be answered.
+    pub(crate) fn responses(&self) -> Option<Responses> {
+        self.responses
+    }
+}
+
 impl Rules {
+    fn lists(&self) -> (Option<&[String]>, &[String]) {
+        (self.allow.as_deref(), &self.deny)
+    }
+
     fn allow<S: Into<String>>(&mut self, subjects: impl IntoIterator<Item = S>) {
         let list = self.allow.get_or_insert_default();
         list.extend(subjects.into_iter().map(Into::into));

@@ -16,7 +16,6 @@ pub(crate) struct Rights {
     publish: Lists,
     subscribe: Lists,
     pub(crate) responses: Option<Responses>,
-    #[allow(dead_code, reason = "for those who ask who they are")]
     /// As it was configured, for whoever wants to show it.
     pub(crate) permissions: Permissions,
 }
@@ -92,6 +91,10 @@ impl Lists {
     }
 
     fn pass(&self, name: &[u8], queue: Option<&[u8]>) -> bool {
+        // A name with an empty token is covered by nothing.
+        if !subject::is_deliverable(name) {
+            return self.allow.is_none();
+        }
         self.is_allowed(name, queue) && !self.is_denied(name, queue)
     }
 
@@ -169,6 +172,12 @@ mod tests {
         };
         let may = rights.may_subscribe(filter.as_bytes(), queue);
         assert_eq!(may, expected, "{asked}");
+    }
+
+    #[test]
+    fn a_name_with_an_empty_token_is_on_no_list() {
+        check(&subscriber(Some(&[">"]), &[]), "a..b", false);
+        check(&subscriber(None, &[">"]), "a..b", true);
     }
 
     #[test]

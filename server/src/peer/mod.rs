@@ -16,7 +16,8 @@ use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
 pub(crate) use crate::auth::{
-    Access, Answer, Authorization, AuthorizationError, Claim, ConnectionType, Identity, nonce,
+    Access, Answer, Authorization, AuthorizationError, Claim, ConnectionType, Identity,
+    Permissions, nonce,
 };
 pub(crate) use crate::bus::{Delivery, Message, Sink, Subscription};
 pub use table::Statistics;
@@ -254,6 +255,11 @@ impl Peer {
             subscription.is_for(&*self.sink)
                 || filter.is_some_and(|filter| subscription.is_for(filter))
         })
+    }
+
+    /// Hands out what the server itself has to say.
+    pub(crate) fn tell(&self, message: &Message<'_>, wakes: &mut Wakes) {
+        self.host.bus.publish(message, &mut Cache::default(), wakes);
     }
 
     /// Lets go of what is kept for a party that publishes, if it has not since the last call;

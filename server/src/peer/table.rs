@@ -51,6 +51,8 @@ pub struct Statistics {
     pub out_messages: u64,
     /// Their bytes, headers and payload.
     pub out_bytes: u64,
+    /// Connections closed because they did not say who they are, or not in time, or wrongly.
+    pub authentication_failures: u64,
     /// Readers that were cut because they read too slowly.
     pub slow_consumers: u64,
     /// Deliveries that such readers lost.
@@ -76,6 +78,7 @@ struct State {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Loss {
     pub(crate) is_slow_consumer: bool,
+    pub(crate) is_auth_failure: bool,
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
 }
@@ -106,6 +109,7 @@ impl Table {
     /// Takes the party `id` out; somebody who was refused is not in.
     pub(crate) fn leave(&self, id: u64, loss: Loss) {
         let mut state = self.state.lock();
+        state.gone.authentication_failures += u64::from(loss.is_auth_failure);
         state.gone.slow_consumers += u64::from(loss.is_slow_consumer);
         state.gone.dropped_messages += loss.messages;
         state.gone.dropped_bytes += loss.bytes;

@@ -12,9 +12,6 @@ use super::session::{Mood, TextSession};
 use crate::link::{Origin, Reason, Verdict, Wakes};
 use crate::peer::Identity;
 
-/// The account that everybody is in where no accounts are configured.
-const GLOBAL_ACCOUNT: &str = "$G";
-
 impl TextSession {
     /// `CONNECT {json}`, the first or another: what it does not name stays as it was.
     pub(super) fn connect(&mut self, json: &[u8], now: Instant, wakes: &mut Wakes) -> Verdict {
@@ -22,13 +19,6 @@ impl TextSession {
         if let Err(error) = connect.merge_json(json) {
             tracing::debug!(cid = self.reader.id, %error, "refused CONNECT");
             return Verdict::Close(Reason::ProtocolViolation);
-        }
-        if !matches!(connect.protocol, 0 | 1) {
-            self.reader.say_err(ErrText::InvalidClientProtocol, wakes);
-            return Verdict::Close(Reason::BadClientProtocolVersion);
-        }
-        if !connect.account.is_empty() || connect.new_account {
-            return self.shut_out(wakes);
         }
         self.log_in(connect, now, wakes)
     }
@@ -41,6 +31,13 @@ impl TextSession {
         now: Instant,
         wakes: &mut Wakes,
     ) -> Verdict {
+        if !matches!(connect.protocol, 0 | 1) {
+            self.reader.say_err(ErrText::InvalidClientProtocol, wakes);
+            return Verdict::Close(Reason::BadClientProtocolVersion);
+        }
+        if !connect.account.is_empty() || connect.new_account {
+            return self.shut_out(wakes);
+        }
         let has_headers = connect.headers && self.terms.settings.limits.has_headers;
         if connect.no_responders && !has_headers {
             self.reader
@@ -89,7 +86,8 @@ impl TextSession {
         };
         if self.mood.takes_info {
             info.connect_info = true;
-            info.remote_account = GLOBAL_ACCOUNT.to_owned();
+            info.nonce = String::new();
+            info.remote_account = super::GLOBAL_ACCOUNT.to_owned();
             // Here even where guests are let in, as the reference server says it.
             info.auth_required = self.terms.access(&self.way).is_required();
             self.say_info(&info, wakes);

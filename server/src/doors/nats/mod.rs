@@ -1,5 +1,6 @@
 //! The text protocol: what NATS clients and people with `nc` speak. The contract is `protocol.md`.
 
+mod about;
 mod arrival;
 mod full;
 mod handshake;
@@ -10,6 +11,7 @@ mod sink;
 mod terms;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dunlin_protocol::Limits;
@@ -61,7 +63,12 @@ pub(crate) struct Nats {
     background: Arc<dyn Background>,
     /// What holds now; sessions keep what held when they last looked.
     terms: RwLock<Arc<Terms>>,
+    /// How often the server has answered for itself.
+    answers: AtomicU64,
 }
+
+/// The account that everybody is in where no accounts are configured.
+const GLOBAL_ACCOUNT: &str = "$G";
 
 impl Nats {
     pub(crate) fn new(
@@ -73,7 +80,13 @@ impl Nats {
             host,
             background,
             terms: RwLock::new(terms),
+            answers: AtomicU64::new(0),
         })
+    }
+
+    /// The number of the next answer that the server gives for itself.
+    fn next_answer(&self) -> u64 {
+        self.answers.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// What holds now.

@@ -12,6 +12,7 @@ use dunlin_protocol::{
     subject,
 };
 
+use super::about;
 use super::arrival::NatsArrival;
 use super::login::{Facts, Standing};
 use super::pings::Pings;
@@ -189,7 +190,11 @@ impl TextSession {
             origin: self.reader.id,
             kept: OnceCell::new(),
         };
-        let taken = admitted.publish(&message, wakes);
+        let mut taken = admitted.publish(&message, wakes);
+        if let Some(reply) = publish.reply.filter(|_| about::is_asked(publish.subject)) {
+            self.tell_user_info(reply, now, wakes);
+            taken += 1;
+        }
         if self.rest_at.is_none() {
             self.rest_at = Some(now + REST_AFTER);
         }
@@ -332,13 +337,21 @@ impl Session for TextSession {
             Reason::SlowConsumerPendingBytes | Reason::SlowConsumerWriteDeadline
         );
         let cid = self.reader.id;
-        let mut loss = Loss::default(); // What who leaves by itself did not read is its own choice.
+        let is_auth_failure = matches!(
+            reason,
+            Reason::AuthenticationFailure | Reason::AuthenticationTimeout
+        );
+        let mut loss = Loss {
+            is_auth_failure,
+            ..Loss::default()
+        }; // What who leaves by itself did not read is its own choice.
         if is_slow_consumer {
             let Dropped { messages, bytes } = dropped;
             loss = Loss {
                 is_slow_consumer,
                 messages,
                 bytes,
+                ..loss
             };
             tracing::warn!(
                 cid,
