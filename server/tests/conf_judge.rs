@@ -28,6 +28,9 @@ const BESIDE: [(&str, &str); 2] = [
     ("incbad.conf", "port: 4555\nfoo }{ [\n"),
 ];
 
+/// Files of the repository that are put beside every file.
+const CERTIFICATES: [&str; 4] = ["cert.pem", "key.pem", "other-cert.pem", "other-key.pem"];
+
 /// What is said to a file: accepted, or refused with the first line that is named.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
@@ -115,8 +118,7 @@ impl fmt::Display for Verdict {
 
 /// `== ours[, nats-server theirs][, escaped][: reason]`, and the text up to the next.
 fn cases() -> Vec<Case> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/config/verdicts.txt");
-    let all = fs::read_to_string(path).unwrap();
+    let all = fs::read_to_string(shared("verdicts.txt")).unwrap();
     let mut line = 1;
     let mut cases = Vec::new();
     for (at, part) in all.split("== ").enumerate() {
@@ -126,6 +128,12 @@ fn cases() -> Vec<Case> {
         line += part.matches('\n').count();
     }
     cases
+}
+
+fn shared(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/config")
+        .join(name)
 }
 
 fn case(part: &str, line: usize) -> Case {
@@ -174,6 +182,9 @@ impl Folder {
         for (name, text) in BESIDE {
             fs::write(folder.path().join(name), text).unwrap();
         }
+        for name in CERTIFICATES {
+            fs::copy(shared(name), folder.path().join(name)).unwrap();
+        }
         Self(folder)
     }
 
@@ -184,7 +195,8 @@ impl Folder {
         let counted = loaded
             .diagnostics
             .iter()
-            .filter(|found| found.severity != Severity::Notice);
+            .filter(|found| found.severity != Severity::Notice)
+            .filter(|found| !is_ahead(&found.text));
         let lines: Vec<usize> = counted
             .map(|found| {
                 let place = found.span.map(|span| loaded.sources.place(span).line);
@@ -217,6 +229,19 @@ impl Folder {
         });
         Verdict::Refused(numbers.min())
     }
+}
+
+/// Whether this is said of a key only because nothing obeys it yet.
+fn is_ahead(text: &str) -> bool {
+    [
+        "authorization",
+        "no_auth_user",
+        "tls",
+        "websocket",
+        "limits",
+    ]
+    .iter()
+    .any(|key| text.starts_with(&format!("\"{key}\" cannot be obeyed")))
 }
 
 /// The folder and the environment, with the text as `case.conf`.

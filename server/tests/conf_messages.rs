@@ -220,7 +220,7 @@ fn what_is_off_needs_no_word() {
         "",
     );
     check(
-        "write_timeout: default; tls {}; server_tags: []; authorization {users: []}",
+        "write_timeout: default; server_tags: []; authorization {users: []}",
         "",
     );
 }

@@ -5,39 +5,30 @@
 //! itself; ends for any bytes.
 //!
 //! ```text
-//! parser, elsewhere → scalar → cursor     text to a tree of values with places
-//! sections → keys → read → settings       tree to settings: every key obeyed, warned about, or refused
-//! report                                  what is wrong, with the line and a caret
+//! language    text to a tree of values with places
+//! sections    tree to settings: every key obeyed, warned about, or refused
+//! settings    what is asked for, as plain values
+//! report      what is wrong, with the line and a caret
 //! ```
 
-mod cursor;
-mod duration;
-mod elsewhere;
-mod keys;
+mod language;
 mod nearest;
-mod parser;
-mod read;
 mod report;
-mod scalar;
 mod sections;
 mod settings;
-mod shared;
 mod source;
-#[cfg(test)]
-mod tests;
-mod value;
 
 use std::io;
 use std::path::Path;
 
+pub use language::{Entry, Map, Node, Surroundings, Value};
 pub use report::{Diagnostic, Severity};
-pub use settings::Settings;
-pub use shared::Surroundings;
+pub use sections::obeyed_keys;
+pub use settings::*;
 pub use source::{Place, Source, Sources, Span};
-pub use value::{Entry, Map, Node, Value};
 
+use language::Shared;
 use report::SAID_MAX;
-use shared::Shared;
 
 /// A configuration that was read.
 #[derive(Debug)]
@@ -97,13 +88,4 @@ fn in_order(diagnostics: &mut Vec<Diagnostic>) {
         let text = format!("and {more} more");
         diagnostics.push(Diagnostic::error(None, text).as_severity(worst));
     }
-}
-
-/// The names of every key that is obeyed, all names of a key together.
-pub fn obeyed_keys() -> Vec<&'static [&'static str]> {
-    keys::KNOWN
-        .iter()
-        .filter(|known| matches!(known.standing, keys::Standing::Obeyed(_)))
-        .map(|known| known.names)
-        .collect()
 }

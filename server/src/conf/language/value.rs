@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::source::Span;
+use crate::conf::source::Span;
 
 /// A value and where it was written.
 #[derive(Debug, Clone)]

@@ -3,43 +3,11 @@
 //! One row for each: a key that is obeyed names what reads it; one that cannot be obeyed yet says
 //! what is missing and what to do. A row that becomes obeyed changes its last column, nothing else.
 
-use super::read::{self, Reading};
-use super::report::Diagnostic;
-
-/// What reads the value of an obeyed key.
-pub(crate) type Reader = fn(&mut Reading<'_>) -> Result<(), Diagnostic>;
-
-/// What becomes of a key.
-#[derive(Clone, Copy)]
-pub(crate) enum Standing {
-    /// Its value is read.
-    Obeyed(Reader),
-    /// The server works without it: one warning, with what is missing and what to do.
-    Missing(&'static str, &'static str),
-    /// To ignore it would let somebody in, or lose isolation, secrecy or messages.
-    Refused(&'static str, &'static str),
-    /// A block of a listener that does not exist: a warning, unless it holds one of [`GUARDS`].
-    Listener(&'static str, &'static str),
-}
-
-/// One key.
-pub(crate) struct Known {
-    pub(crate) names: &'static [&'static str],
-    pub(crate) standing: Standing,
-}
-
-/// Keys that guard a listener: a block that has one is refused, not ignored.
-pub(crate) const GUARDS: [&str; 9] = [
-    "authorization",
-    "authentication",
-    "no_auth_user",
-    "tls",
-    "proxy_required",
-    "jwt_cookie",
-    "user_cookie",
-    "pass_cookie",
-    "token_cookie",
-];
+use super::field::set;
+use super::table::{Known, Standing, known};
+use super::top as read;
+use super::{authorization, limits, listeners, tls};
+use crate::conf::settings::Settings;
 
 const NO_LOGIN: &str = "this version has no authentication";
 const NO_LOGIN_HELP: &str =
@@ -64,24 +32,20 @@ const NO_LINKS: &str = "this server links to no other server";
 const NO_LINKS_HELP: &str = "clients of other servers are not reached";
 const NOTHING_TO_DO: &str = "nothing needs to be done";
 
-use Standing::{Listener, Missing, Obeyed, Refused};
-
-macro_rules! known {
-    ($($name:literal $(/ $alias:literal)* => $standing:expr;)*) => {
-        &[$(Known { names: &[$name $(, $alias)*], standing: $standing }),*]
-    };
-}
+use Standing::{Ahead, Listener, Missing, Obeyed, Refused};
 
 /// Every key of the top.
-pub(crate) const KNOWN: &[Known] = known! {
+pub(crate) const KNOWN: &[Known<Settings>] = known! {
     // Listen, identity.
     "listen" => Obeyed(read::listen);
     "host" / "net" => Obeyed(read::host);
     "port" => Obeyed(read::port);
     "server_name" => Obeyed(read::server_name);
-    "client_advertise" => Missing("clients are told no other address", "give clients the address");
-    "server_tags" => Missing("there is nothing that shows tags yet", NOTHING_TO_DO);
-    "server_metadata" => Missing("there is nothing that shows metadata yet", NOTHING_TO_DO);
+    "client_advertise" => Ahead(
+        read::client_advertise,
+        &Missing("clients are told no other address", "give clients the address"));
+    "server_tags" => Ahead(read::server_tags, &Missing("there is nothing that shows tags yet", NOTHING_TO_DO));
+    "server_metadata" => Ahead(read::server_metadata, &Missing("there is nothing that shows metadata yet", NOTHING_TO_DO));
     "feature_flags" => Missing("there are no feature flags", NOTHING_TO_DO);
     "proxy_protocol" => Refused(
         "the PROXY protocol is not understood", "every client behind the proxy would be cut off");
@@ -89,19 +53,25 @@ pub(crate) const KNOWN: &[Known] = known! {
     // Limits and timers.
     "max_connections" / "max_conn" => Obeyed(read::max_connections);
     "max_subscriptions" / "max_subs" => Obeyed(read::max_subscriptions);
-    "max_subscription_tokens" / "max_sub_tokens" => Missing(
-        "the tokens of a subject are not counted", "max_control_line bounds its length");
+    "max_subscription_tokens" / "max_sub_tokens" => Ahead(
+        read::max_subscription_tokens,
+        &Missing("the tokens of a subject are not counted", "max_control_line bounds its length"));
+    "limits" => Ahead(
+        limits::limits, &Refused("nothing counts for each user yet", "take it out"));
     "max_control_line" => Obeyed(read::max_control_line);
     "max_payload" => Obeyed(read::max_payload);
     "max_pending" => Obeyed(read::max_pending);
-    "max_closed_clients" => Missing("closed clients are not remembered", NOTHING_TO_DO);
+    "max_closed_clients" => Ahead(
+        read::max_closed_clients, &Missing("closed clients are not remembered", NOTHING_TO_DO));
     "ping_interval" => Obeyed(read::ping_interval);
     "ping_max" => Obeyed(read::ping_max);
     "write_deadline" => Obeyed(read::write_deadline);
-    "write_timeout" => Missing(
-        "a reader over its write_deadline is always closed", "take it out, or write \"default\"");
-    "lame_duck_duration" => Missing(NO_LAME_DUCK, NO_LAME_DUCK_HELP);
-    "lame_duck_grace_period" => Missing(NO_LAME_DUCK, NO_LAME_DUCK_HELP);
+    "write_timeout" => Ahead(read::write_timeout, &Missing(
+        "a reader over its write_deadline is always closed", "take it out, or write \"default\""));
+    "lame_duck_duration" =>
+        Ahead(read::lame_duck_duration, &Missing(NO_LAME_DUCK, NO_LAME_DUCK_HELP));
+    "lame_duck_grace_period" =>
+        Ahead(read::lame_duck_grace_period, &Missing(NO_LAME_DUCK, NO_LAME_DUCK_HELP));
     "no_fast_producer_stall" => Missing(
         "a publisher may wait milliseconds for a busy reader", "never for one that is stuck");
     "disable_sublist_cache" / "no_sublist_cache" => Missing(
@@ -115,26 +85,38 @@ pub(crate) const KNOWN: &[Known] = known! {
     "logtime" => Obeyed(read::logtime);
     "logtime_utc" => Obeyed(read::logtime_utc);
     "log_file" / "logfile" => Obeyed(read::log_file);
-    "log_size_limit" / "logfile_size_limit" => Missing(NO_ROTATION, NO_ROTATION_HELP);
-    "log_max_num" / "logfile_max_num" => Missing(NO_ROTATION, NO_ROTATION_HELP);
+    "log_size_limit" / "logfile_size_limit" =>
+        Ahead(read::log_size_limit, &Missing(NO_ROTATION, NO_ROTATION_HELP));
+    "log_max_num" / "logfile_max_num" =>
+        Ahead(read::log_max_num, &Missing(NO_ROTATION, NO_ROTATION_HELP));
+    "log_format" => Ahead(read::log_format, &Missing("log lines are texts", NOTHING_TO_DO));
     "syslog" => Missing(NO_SYSLOG, NO_SYSLOG_HELP);
     "remote_syslog" => Missing(NO_SYSLOG, NO_SYSLOG_HELP);
-    "max_traced_msg_len" => Missing("payloads are not traced", NOTHING_TO_DO);
+    "max_traced_msg_len" => Ahead(
+        read::max_traced_msg_len, &Missing("payloads are not traced", NOTHING_TO_DO));
     "connect_error_reports" => Missing(NO_LINKS, NOTHING_TO_DO);
     "reconnect_error_reports" => Missing(NO_LINKS, NOTHING_TO_DO);
     "pid_file" / "pidfile" => Obeyed(read::pid_file);
-    "ports_file_dir" => Missing("there is no ports file yet", "read the port from the log");
+    "ports_file_dir" => Ahead(
+        read::ports_file_dir, &Missing("there is no ports file yet", "read the port from the log"));
     // Monitoring.
-    "http" => Missing(NO_MONITOR, NO_MONITOR_HELP);
-    "http_port" / "monitor_port" => Missing(NO_MONITOR, NO_MONITOR_HELP);
-    "https" => Missing(NO_MONITOR, NO_MONITOR_HELP);
-    "https_port" => Missing(NO_MONITOR, NO_MONITOR_HELP);
-    "http_base_path" => Missing(NO_MONITOR, NO_MONITOR_HELP);
+    "http" =>
+        Ahead(listeners::http, &Missing(NO_MONITOR, NO_MONITOR_HELP));
+    "http_port" / "monitor_port" =>
+        Ahead(listeners::http_port, &Missing(NO_MONITOR, NO_MONITOR_HELP));
+    "https" =>
+        Ahead(listeners::https, &Missing(NO_MONITOR, NO_MONITOR_HELP));
+    "https_port" =>
+        Ahead(listeners::https_port, &Missing(NO_MONITOR, NO_MONITOR_HELP));
+    "http_base_path" =>
+        Ahead(listeners::http_base_path, &Missing(NO_MONITOR, NO_MONITOR_HELP));
     "prof_port" => Missing("there is no profiling port", "use perf");
     "prof_block_rate" => Missing("there is no profiling port", "use perf");
     // Who may do what.
-    "authorization" => Refused(NO_LOGIN, NO_LOGIN_HELP);
-    "no_auth_user" => Refused(NO_LOGIN, NO_LOGIN_HELP);
+    "authorization" =>
+        Ahead(authorization::authorization, &Refused(NO_LOGIN, NO_LOGIN_HELP));
+    "no_auth_user" =>
+        Ahead(authorization::no_auth_user, &Refused(NO_LOGIN, NO_LOGIN_HELP));
     "default_sentinel" => Refused(NO_LOGIN, NO_LOGIN_HELP);
     "accounts" => Refused(NO_ACCOUNTS, NO_ACCOUNTS_HELP);
     "system_account" / "system" => Refused(NO_ACCOUNTS, NO_ACCOUNTS_HELP);
@@ -149,12 +131,19 @@ pub(crate) const KNOWN: &[Known] = known! {
     "resolver_preload" => Refused(NO_OPERATOR, NO_LOGIN_HELP);
     "resolver_pinned_accounts" => Refused(NO_OPERATOR, NO_LOGIN_HELP);
     // TLS.
-    "tls" => Refused(NO_TLS, NO_TLS_HELP);
-    "allow_non_tls" => Missing(NO_TLS, "every connection is plain anyway");
+    "tls" => Ahead(
+        |field, it| set(&mut it.tls, tls::tls(field)), &Refused(NO_TLS, NO_TLS_HELP));
+    "allow_non_tls" => Ahead(
+        |field, it| set(&mut it.allow_non_tls, field.boolean().map(Some)),
+        &Missing(NO_TLS, "every connection is plain anyway"));
     "ocsp" => Missing(NO_TLS, NOTHING_TO_DO);
     "ocsp_cache" => Missing(NO_TLS, NOTHING_TO_DO);
     // Other listeners and links.
-    "websocket" / "ws" => Listener("there is no WebSocket port yet", "browsers cannot connect");
+    "websocket" / "ws" => Ahead(
+        listeners::websocket,
+        &Listener("there is no WebSocket port yet", "browsers cannot connect"));
+    "unix" => Ahead(
+        listeners::unix, &Missing("there is no such listener yet", "clients use the port"));
     "mqtt" => Listener("there is no MQTT port yet", "MQTT clients cannot connect");
     "leafnodes" / "leaf" => Listener(NO_LINKS, NO_LINKS_HELP);
     "cluster" => Listener(NO_LINKS, NO_LINKS_HELP);
@@ -164,55 +153,3 @@ pub(crate) const KNOWN: &[Known] = known! {
     "store_dir" / "storedir" => Missing(NO_STORAGE, NO_STORAGE_HELP);
     "default_js_domain" => Missing(NO_STORAGE, NO_STORAGE_HELP);
 };
-
-/// Keys that exist, but inside a block.
-const INSIDE: [(&str, &str); 14] = [
-    ("user", "authorization"),
-    ("username", "authorization"),
-    ("pass", "authorization"),
-    ("password", "authorization"),
-    ("token", "authorization"),
-    ("users", "authorization"),
-    ("permissions", "authorization"),
-    ("default_permissions", "authorization"),
-    ("auth_callout", "authorization"),
-    ("timeout", "authorization"),
-    ("cert_file", "tls"),
-    ("key_file", "tls"),
-    ("routes", "cluster"),
-    ("remotes", "leafnodes"),
-];
-
-/// The row of a key; keys are the same in any case of letters.
-pub(crate) fn find(key: &str) -> Option<&'static Known> {
-    KNOWN.iter().find(|known| {
-        known
-            .names
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(key))
-    })
-}
-
-/// What somebody who wrote the unknown `key` may have meant.
-pub(crate) fn advice(key: &str) -> Option<String> {
-    let lower = key.to_lowercase();
-    if let Some(rest) = key.strip_prefix('\u{feff}') {
-        return Some(format!(
-            "the file begins with a byte order mark: save it as UTF-8 without one, and the key is \"{rest}\""
-        ));
-    }
-    if let Some((_, block)) = INSIDE.iter().find(|(name, _)| *name == lower) {
-        return Some(format!("\"{key}\" belongs inside {block} {{ }}"));
-    }
-    if let Some((name, _)) = lower
-        .split_once(['{', '[', '('])
-        .filter(|(name, _)| find(name).is_some())
-    {
-        return Some(format!("a blank is missing behind \"{name}\""));
-    }
-    if lower == "include" {
-        return Some("an include has no : or = and no quotes: include path".to_owned());
-    }
-    let names = KNOWN.iter().flat_map(|known| known.names.iter().copied());
-    super::nearest::nearest(key, names).map(|name| format!("did you mean \"{name}\"?"))
-}

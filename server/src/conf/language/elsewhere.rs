@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use super::cursor::{Cursor, is_blank, is_line_end};
 use super::parser::{Parser, too_deep};
-use super::report::{Diagnostic, Severity};
 use super::scalar::Read;
-use super::source::Span;
 use super::value::{Node, Value};
+use crate::conf::report::{Diagnostic, Severity};
+use crate::conf::source::Span;
 
 /// How deep files may include files; a guess.
 const INCLUDE_MAX: usize = 16;

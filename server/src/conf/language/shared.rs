@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::report::Diagnostic;
-use super::source::Sources;
+use crate::conf::report::Diagnostic;
+use crate::conf::source::Sources;
 
 /// What lies around a configuration file.
 pub trait Surroundings {

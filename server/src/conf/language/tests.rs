@@ -3,9 +3,9 @@
 use std::io;
 use std::path::Path;
 
-use super::report::Severity;
 use super::shared::{Shared, Surroundings};
 use super::value::{Map, Node, Value};
+use crate::conf::report::Severity;
 
 /// A few files and variables that stand nowhere but here.
 struct Pretended<'t>(&'t str);

@@ -10,11 +10,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::cursor::{Cursor, is_blank, is_line_end, is_separator, is_white};
-use super::report::{Diagnostic, Severity};
 use super::scalar::{Read, Scalar, scalar};
 use super::shared::Shared;
-use super::source::Span;
 use super::value::{Entry, Map, Node, Value};
+use crate::conf::report::{Diagnostic, Severity};
+use crate::conf::source::Span;
 
 /// How deep maps and arrays may lie inside each other, by writing or by variables; a guess far above
 /// any real file (5).
@@ -394,8 +394,8 @@ pub(crate) fn too_deep(span: Span) -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Loaded, Surroundings, load};
     use super::*;
+    use crate::conf::{Loaded, Surroundings, load};
 
     /// One file, and nothing around it.
     struct Alone<'b>(&'b [u8]);

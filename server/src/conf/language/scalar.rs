@@ -12,8 +12,8 @@
 use std::sync::Arc;
 
 use super::cursor::{Cursor, is_blank, is_line_end};
-use super::report::Diagnostic;
 use super::value::Value;
+use crate::conf::report::Diagnostic;
 
 /// A plain value, or the name of a variable.
 pub(crate) enum Scalar {
@@ -98,7 +98,7 @@ fn block(cursor: &mut Cursor) -> Read<Value> {
     }
 }
 
-fn unclosed(opening: super::source::Span, what: &str) -> Diagnostic {
+fn unclosed(opening: crate::conf::source::Span, what: &str) -> Diagnostic {
     Diagnostic::error(opening, what)
 }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::source::Span;
+use crate::conf::source::Span;
 
 /// Where reading has come to in one source.
 pub(crate) struct Cursor {
