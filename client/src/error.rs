@@ -107,12 +107,17 @@ impl<K: fmt::Debug + fmt::Display> std::error::Error for Error<K> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectErrorKind {
-    /// A server address is not `nats://[user[:password]@]host[:port]`.
+    /// A server address is none of the forms of a [`ServerAddr`](crate::ServerAddr).
     InvalidAddress,
     /// The inbox prefix cannot be the beginning of a subject.
     InvalidOptions,
-    /// TLS is asked for, by the address or by the server; this version has none.
-    TlsUnsupported,
+    /// The credentials could not be had: a seed or a file is malformed, a callback failed.
+    Credentials,
+    /// What the address or the server asks for needs a feature that this build is without.
+    Unsupported,
+    /// TLS could not be set up: a certificate that is not trusted, expired or for another name, one
+    /// that could not be read, or a server without TLS where it is required.
+    Tls,
     /// The name does not resolve, or the socket failed.
     Io,
     /// Not connected within the connection timeout.
@@ -132,7 +137,9 @@ impl fmt::Display for ConnectErrorKind {
         f.write_str(match self {
             Self::InvalidAddress => "server address is malformed",
             Self::InvalidOptions => "inbox prefix cannot begin a subject",
-            Self::TlsUnsupported => "tls is not supported by this version",
+            Self::Credentials => "no credentials to show",
+            Self::Unsupported => "this build lacks a feature",
+            Self::Tls => "tls failed",
             Self::Io => "socket failed",
             Self::TimedOut => "connecting took too long",
             Self::Authentication => "server refused the credentials",

@@ -53,9 +53,12 @@ mod shared;
 mod sift;
 mod statistics;
 mod subscriber;
+mod tls;
 mod transport;
+mod websocket;
 
 pub use address::{ServerAddr, ToServerAddrs};
+pub use auth::{Auth, AuthError, KeyError, UserKey};
 pub use bytes::Bytes;
 pub use client::{Client, State, SubscribeOptions};
 pub use connect::connect;

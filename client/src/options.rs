@@ -8,12 +8,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::Auth;
+use crate::auth::Identity;
 use crate::error::{ConnectError, ConnectErrorKind};
 use crate::events::Event;
 use crate::ids::Random;
 use crate::message::Subject;
 use crate::queue::QueueLimits;
+use crate::tls::TlsOptions;
+
+mod identity;
+mod secure;
 
 type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 type EventCallback = Box<dyn Fn(Event) -> BoxFuture + Send + Sync>;
@@ -34,7 +38,8 @@ type DelayCallback = Arc<dyn Fn(usize) -> Duration + Send + Sync>;
 /// ```
 pub struct ConnectOptions {
     pub(crate) name: String,
-    pub(crate) auth: Auth,
+    pub(crate) identity: Identity,
+    pub(crate) tls: TlsOptions,
     pub(crate) echo: bool,
     pub(crate) no_responders: bool,
     pub(crate) ping_interval: Duration,
@@ -58,7 +63,8 @@ impl Default for ConnectOptions {
     fn default() -> Self {
         Self {
             name: String::new(),
-            auth: Auth::default(),
+            identity: Identity::default(),
+            tls: TlsOptions::default(),
             echo: true,
             no_responders: true,
             ping_interval: Duration::from_secs(120), // With two pings: what the Go client does.
@@ -94,25 +100,6 @@ impl ConnectOptions {
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
-        self
-    }
-
-    /// User and password, for servers whose address carries none.
-    #[must_use]
-    pub fn user_and_password(
-        mut self,
-        user: impl Into<String>,
-        password: impl Into<String>,
-    ) -> Self {
-        self.auth.user = user.into();
-        self.auth.password = password.into();
-        self
-    }
-
-    /// A token, for servers whose address carries none.
-    #[must_use]
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.auth.token = token.into();
         self
     }
 }
@@ -276,8 +263,9 @@ impl ConnectOptions {
 }
 
 impl ConnectOptions {
-    /// Finds what would make every request fail.
+    /// Finds what would make every connection or every request fail.
     pub(crate) fn check(&self) -> Result<(), ConnectError> {
+        self.identity.check()?;
         match Subject::from(&*self.inbox_prefix).is_literal() {
             true => Ok(()),
             false => {
@@ -309,7 +297,7 @@ impl fmt::Debug for ConnectOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectOptions")
             .field("name", &self.name)
-            .field("auth", &self.auth)
+            .field("identity", &self.identity)
             .finish_non_exhaustive()
     }
 }

@@ -77,9 +77,9 @@ impl Pool {
         for addr in urls
             .iter()
             .take(DISCOVERED_MAX)
-            .filter_map(|url| url.parse().ok())
+            .filter_map(|url| url.parse::<ServerAddr>().ok())
         {
-            addrs.push(ServerAddr::with_credentials_of(addr, first));
+            addrs.push(addr.told_by(first));
         }
         let is_named = |server: &Server| addrs.iter().any(|addr| addr.is_same_place(&server.addr));
         self.servers

@@ -1,9 +1,12 @@
 //! The first lines of a connection, without I/O: INFO, CONNECT, PING, PONG.
 //!
 //! ```text
-//! server  INFO {…}                   +OK (if verbose)  PONG
-//! client            CONNECT {…} PING
+//! server  INFO {…}                         +OK (if verbose)  PONG
+//! client            (TLS)  CONNECT {…} PING
 //! ```
+//!
+//! Between INFO and CONNECT the caller has the word: INFO says whether to switch to TLS and what to
+//! sign.
 
 use bytes::{Buf, BytesMut};
 use dunlin_protocol::{
@@ -15,8 +18,6 @@ use crate::refusal::ServerError;
 /// Why no connection came of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum HandshakeError {
-    /// The server demands TLS.
-    TlsRequired,
     /// The server said no.
     Refused(ServerError),
     /// What came is no operation, or beyond its bounds.
@@ -30,26 +31,20 @@ pub(crate) enum HandshakeError {
 pub(crate) enum Progress {
     /// Send what there is to send, then read on.
     More,
+    /// The server has said who it is: [`introduce`](Handshake::introduce) is next.
+    Greeted(Box<Info>),
     /// The connection stands; what is left of the input belongs to it.
     Done(Box<Info>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Handshake {
-    connect: Connect,
     parser: ServerParser,
     info: Option<Box<Info>>,
+    is_introduced: bool,
 }
 
 impl Handshake {
-    pub(crate) fn new(connect: Connect) -> Self {
-        Self {
-            connect,
-            parser: ServerParser::default(),
-            info: None,
-        }
-    }
-
     /// Goes as far as `input` allows, taking off it what is understood; appends answers to `out`.
     pub(crate) fn advance(
         &mut self,
@@ -68,10 +63,24 @@ impl Handshake {
             };
             let is_done = self.take(op, out)?;
             input.advance(used);
-            if is_done && let Some(info) = self.info.take() {
-                return Ok(Progress::Done(info));
+            match (is_done, &self.info) {
+                (true, Some(info)) => return Ok(Progress::Done(info.clone())),
+                (false, Some(info)) if !self.is_introduced => {
+                    return Ok(Progress::Greeted(info.clone()));
+                }
+                _ => {}
             }
         }
+    }
+
+    /// Says who the client is; asks for no more than the server has.
+    pub(crate) fn introduce(&mut self, mut connect: Connect, out: &mut Vec<u8>) {
+        let has_headers = self.info.as_ref().is_some_and(|info| info.headers);
+        connect.headers &= has_headers;
+        connect.no_responders &= has_headers;
+        encode::connect(out, &connect);
+        out.extend_from_slice(encode::PING);
+        self.is_introduced = true;
     }
 
     /// True at the PONG that ends it.
@@ -79,20 +88,11 @@ impl Handshake {
         match op {
             ServerOp::Info(json) => {
                 let info = Info::from_json(json).ok_or(HandshakeError::Unexpected)?;
-                if info.tls_required {
-                    return Err(HandshakeError::TlsRequired);
-                }
-                if self.info.is_none() {
-                    self.connect.headers &= info.headers;
-                    self.connect.no_responders &= info.headers;
-                    encode::connect(out, &self.connect);
-                    out.extend_from_slice(encode::PING);
-                }
                 self.info = Some(Box::new(info));
                 Ok(false)
             }
             ServerOp::Err(text) => Err(HandshakeError::Refused(ServerError::parse(text))),
-            _ if self.info.is_none() => Err(HandshakeError::Unexpected),
+            _ if !self.is_introduced => Err(HandshakeError::Unexpected),
             ServerOp::Pong => Ok(true),
             ServerOp::Ok => Ok(false),
             ServerOp::Ping if out.len() < PONGS_MAX => {
@@ -113,17 +113,21 @@ mod tests {
 
     /// Feeds `server` in pieces of `size` bytes; returns the outcome, what was said, what is left.
     fn shake(server: &str, size: usize) -> (Result<Progress, HandshakeError>, String, String) {
-        let connect = Connect {
-            headers: true,
-            no_responders: true,
-            ..Connect::default()
-        };
-        let mut handshake = Handshake::new(connect);
+        let mut handshake = Handshake::default();
         let (mut input, mut out) = (BytesMut::new(), Vec::new());
         let mut outcome = Ok(Progress::More);
         for piece in server.as_bytes().chunks(size) {
             input.extend_from_slice(piece);
             if outcome == Ok(Progress::More) {
+                outcome = handshake.advance(&mut input, &mut out);
+            }
+            while let Ok(Progress::Greeted(_)) = outcome {
+                let connect = Connect {
+                    headers: true,
+                    no_responders: true,
+                    ..Connect::default()
+                };
+                handshake.introduce(connect, &mut out);
                 outcome = handshake.advance(&mut input, &mut out);
             }
         }
@@ -158,10 +162,6 @@ mod tests {
     #[test]
     fn whatever_else_comes_ends_it() {
         for (server, expected) in [
-            (
-                "INFO {\"tls_required\":true}\r\n",
-                HandshakeError::TlsRequired,
-            ),
             ("INFO rubbish\r\n", HandshakeError::Unexpected),
             ("PONG\r\n", HandshakeError::Unexpected),
             ("INFO {}\r\nMSG a 1 0\r\n\r\n", HandshakeError::Unexpected),

@@ -49,10 +49,6 @@ async fn what_is_no_greeting_is_refused() {
             &bytes[..bytes.len().min(40)]
         );
     }
-    assert_eq!(
-        greeted_with(b"INFO {\"tls_required\":true}\r\n").await,
-        ConnectErrorKind::TlsUnsupported
-    );
 }
 
 #[tokio::test]

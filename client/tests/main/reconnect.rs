@@ -269,8 +269,6 @@ async fn a_lame_duck_is_told() {
 async fn a_first_connection_that_fails_says_why() {
     let error = dunlin::connect(free_addr()).await.unwrap_err();
     assert_eq!(error.kind(), ConnectErrorKind::Io);
-    let error = dunlin::connect("tls://localhost").await.unwrap_err();
-    assert_eq!(error.kind(), ConnectErrorKind::TlsUnsupported);
     let none: [&str; 0] = [];
     let error = dunlin::connect(none).await.unwrap_err();
     assert_eq!(error.kind(), ConnectErrorKind::InvalidAddress);

@@ -1,4 +1,7 @@
 //! A real server for a test: started on a free port, stopped when dropped.
+//!
+//! Which one is settled by the test target: `main` has dunlin's own, embedded, `nats` the program
+//! that `DUNLIN_NATS_SERVER` names (dunlin's own where nothing is named, which CI does not allow).
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -8,12 +11,15 @@ use dunlin::{Client, ConnectOptions, Message, Subscriber};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
+use crate::IS_REFERENCE;
+
 /// Longer than anything takes that works.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
     kind: Kind,
+    _config: Option<tempfile::TempDir>, // As long as the server may read it.
 }
 
 enum Kind {
@@ -27,25 +33,45 @@ impl Server {
     }
 
     pub(crate) async fn start_on(addr: SocketAddr) -> Self {
-        let kind = match std::env::var("DUNLIN_NATS_SERVER") {
-            Ok(program) => {
+        let kind = match reference() {
+            Some(program) => {
                 let mut command = Command::new(program);
                 command.args(["-a", "127.0.0.1", "-p", &addr.port().to_string()]);
-                let process = command.stderr(Stdio::null()).stdout(Stdio::null()).spawn();
-                Kind::Program(Program(
-                    process.expect("the server's program can be started"),
-                ))
+                Kind::Program(Program::start(command))
             }
-            Err(_) => {
+            None => {
                 let server = dunlin_server::Server::builder()
                     .host("127.0.0.1")
                     .port(addr.port());
                 Kind::Embedded(server.start().await.unwrap())
             }
         };
-        let server = Self { addr, kind };
+        let server = Self {
+            addr,
+            kind,
+            _config: None,
+        };
         server.wait().await;
         server
+    }
+
+    /// A server with a configuration file, which need not say where to listen; none where the
+    /// target has no server that reads one.
+    pub(crate) async fn configured(config: &str) -> Option<Self> {
+        let addr = free_addr();
+        let program = reference()?;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.conf");
+        std::fs::write(&path, format!("listen: \"{addr}\"\n{config}")).unwrap();
+        let mut command = Command::new(program);
+        command.arg("-c").arg(path);
+        let server = Self {
+            addr,
+            kind: Kind::Program(Program::start(command)),
+            _config: Some(folder),
+        };
+        server.listens().await;
+        Some(server)
     }
 
     pub(crate) async fn connect(&self) -> Client {
@@ -67,24 +93,46 @@ impl Server {
 
     /// Returns when it says INFO.
     async fn wait(&self) {
+        let mut stream = self.listens().await;
+        let said = tokio::time::timeout(PATIENCE, stream.read_u8()).await;
+        assert!(said.is_ok_and(|said| said.is_ok_and(|byte| byte == b'I')));
+    }
+
+    /// Returns when connections are taken.
+    async fn listens(&self) -> TcpStream {
         let is_up = async {
             loop {
-                if let Ok(mut stream) = TcpStream::connect(self.addr).await
-                    && stream.read_u8().await.is_ok_and(|byte| byte == b'I')
-                {
-                    return;
+                if let Ok(stream) = TcpStream::connect(self.addr).await {
+                    return stream;
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, is_up)
-            .await
-            .expect("the server comes up");
+        let up = tokio::time::timeout(PATIENCE, is_up).await;
+        up.expect("the server comes up")
     }
+}
+
+/// The program to test against, if this target is for it.
+fn reference() -> Option<String> {
+    let program = std::env::var("DUNLIN_NATS_SERVER").ok();
+    let is_missing = IS_REFERENCE && program.is_none();
+    assert!(
+        !is_missing || std::env::var_os("CI").is_none(),
+        "DUNLIN_NATS_SERVER must name a nats-server in CI"
+    );
+    program.filter(|_| IS_REFERENCE)
 }
 
 /// A process that is ended when dropped; the embedded server does so by itself.
 struct Program(Child);
+
+impl Program {
+    fn start(mut command: Command) -> Self {
+        let process = command.stderr(Stdio::null()).stdout(Stdio::null()).spawn();
+        Self(process.expect("the server's program can be started"))
+    }
+}
 
 impl Drop for Program {
     fn drop(&mut self) {
