@@ -84,6 +84,18 @@ pub(crate) struct Flags {
     #[arg(long, visible_alias = "sl", value_name = "SIGNAL[=PID]")]
     pub(crate) signal: Option<String>,
 
+    /// Let in this user alone
+    #[arg(long, value_name = "USER", help_heading = "Who may connect")]
+    pub(crate) user: Option<String>,
+
+    /// The password of that user, or its bcrypt hash
+    #[arg(long, value_name = "PASSWORD", help_heading = "Who may connect")]
+    pub(crate) pass: Option<String>,
+
+    /// Let in who knows this token
+    #[arg(long, value_name = "TOKEN", help_heading = "Who may connect")]
+    pub(crate) auth: Option<String>,
+
     /// Print the version
     #[arg(short = 'v', long = "version")]
     pub(crate) is_version: bool,
@@ -117,7 +129,6 @@ struct Missing {
     why: &'static str,
 }
 
-const LOGIN: &str = "this version has no authentication, everybody would be let in";
 const TLS: &str = "this version has no TLS, everything would travel in the open";
 const MONITOR: &str = "there is no monitoring port yet";
 const STORAGE: &str = "this server stores nothing; JetStream's storage lives in a NATS cluster";
@@ -126,9 +137,6 @@ const SYSLOG: &str = "there is no syslog; the log goes to stderr, or to --log";
 
 /// Flags of what does not exist. A row goes when what it names comes.
 const MISSING: &[Missing] = &[
-    refused(&["user"], true, LOGIN),
-    refused(&["pass"], true, LOGIN),
-    refused(&["auth"], true, LOGIN),
     refused(&["tls"], false, TLS),
     refused(&["tlscert"], true, TLS),
     refused(&["tlskey"], true, TLS),
@@ -261,14 +269,16 @@ impl Missing {
     }
 }
 
+/// The flags of a command line, for tests.
+#[cfg(test)]
+pub(crate) fn parsed(line: &str) -> (Flags, Vec<Remark>) {
+    let words = std::iter::once("dunlin-server").chain(line.split_whitespace());
+    try_parse(words.map(OsString::from)).unwrap_or_else(|error| panic!("{line}: {error}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn parsed(line: &str) -> (Flags, Vec<Remark>) {
-        let words = std::iter::once("dunlin-server").chain(line.split_whitespace());
-        try_parse(words.map(OsString::from)).unwrap_or_else(|error| panic!("{line}: {error}"))
-    }
 
     #[track_caller]
     fn check(line: &str, expected: &str) {
@@ -354,8 +364,6 @@ mod tests {
         check("-http_port 0", "");
         check("-js -sd /tmp", "?jetstream ?store_dir");
         check("-js=false", "");
-        check("--user u --pass p", "!user !pass");
-        check("-auth t", "!auth");
         check("--tls --tlscert a --tlskey b", "!tls !tlscert !tlskey");
         check("--tlsverify=false", "");
         check("-s -r udp://x", "?syslog ?remote_syslog");

@@ -186,6 +186,9 @@ fn greet(plan: &Plan) {
         "  Git:      [{}]",
         option_env!("DUNLIN_COMMIT").unwrap_or("not set")
     );
+    if plan.has_plain_passwords() {
+        tracing::warn!("Plaintext passwords detected, use nkeys or bcrypt");
+    }
     if let Some(file) = &plan.file {
         let (path, digest) = (file.path.display(), &file.digest);
         tracing::info!("Using configuration file: {path} (sha256:{digest})");

@@ -234,10 +234,9 @@ fn a_key_that_serves_a_variable_is_none() {
 #[test]
 fn what_guards_is_never_ignored() {
     for text in [
-        "authorization { user: a }",
-        "AUTHORIZATION { user: a }",
+        "authorization { auth_callout { issuer: a } }",
+        "authorization { users: [{user: a, proxy_required: true}] }",
         "accounts { A {} }",
-        "no_auth_user: a",
         "operator: x",
         "resolver: MEMORY",
         "resolver_preload {a: b}",
@@ -330,12 +329,12 @@ part.conf:2:1: unknown field "prot"
 #[test]
 fn secrets_are_not_shown() {
     says(
-        "authorization { user: joe, password: s3cr3t }",
+        "authorization { user: joe, password: s3cr3t, usr: x }",
         r#"
-a.conf:1:1: "authorization" cannot be obeyed: this version has no authentication
-  1 | authorization { user: joe, password: ****** }
-    | ^^^^^^^^^^^^^
-    = everybody who reaches the port would be let in; take it out only if that is what you want
+a.conf:1:46: unknown field "usr" in authorization
+  1 | authorization { user: joe, password: ******, usr: x }
+    |                                              ^^^
+    = did you mean "user"?
 "#,
     );
 }

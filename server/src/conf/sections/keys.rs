@@ -9,7 +9,6 @@ use super::top as read;
 use super::{authorization, limits, listeners, tls};
 use crate::conf::settings::Settings;
 
-const NO_LOGIN: &str = "this version has no authentication";
 const NO_LOGIN_HELP: &str =
     "everybody who reaches the port would be let in; take it out only if that is what you want";
 const NO_ACCOUNTS: &str = "this version has no accounts: all clients share one space of subjects";
@@ -49,7 +48,7 @@ pub(crate) const KNOWN: &[Known<Settings>] = known! {
     "feature_flags" => Missing("there are no feature flags", NOTHING_TO_DO);
     "proxy_protocol" => Refused(
         "the PROXY protocol is not understood", "every client behind the proxy would be cut off");
-    "proxies" => Refused(NO_LOGIN, NO_LOGIN_HELP);
+    "proxies" => Refused(authorization::NO_PROXY, authorization::NO_PROXY_HELP);
     // Limits and timers.
     "max_connections" / "max_conn" => Obeyed(read::max_connections);
     "max_subscriptions" / "max_subs" => Obeyed(read::max_subscriptions);
@@ -114,10 +113,10 @@ pub(crate) const KNOWN: &[Known<Settings>] = known! {
     "prof_block_rate" => Missing("there is no profiling port", "use perf");
     // Who may do what.
     "authorization" =>
-        Ahead(authorization::authorization, &Refused(NO_LOGIN, NO_LOGIN_HELP));
+        Obeyed(authorization::authorization);
     "no_auth_user" =>
-        Ahead(authorization::no_auth_user, &Refused(NO_LOGIN, NO_LOGIN_HELP));
-    "default_sentinel" => Refused(NO_LOGIN, NO_LOGIN_HELP);
+        Obeyed(authorization::no_auth_user);
+    "default_sentinel" => Refused(NO_OPERATOR, NO_LOGIN_HELP);
     "accounts" => Refused(NO_ACCOUNTS, NO_ACCOUNTS_HELP);
     "system_account" / "system" => Refused(NO_ACCOUNTS, NO_ACCOUNTS_HELP);
     "no_system_account" / "no_system" / "no_sys_acc" => Obeyed(read::no_system_account);

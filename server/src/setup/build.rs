@@ -1,0 +1,32 @@
+//! From settings to a server that can be started.
+
+use dunlin_server::conf::Settings;
+use dunlin_server::{Builder, Server};
+
+use super::access;
+
+/// The server that is asked for; every address of the machine if none is.
+pub(super) fn builder(settings: &Settings, host: &str, port: u16) -> Builder {
+    let mut builder = Server::builder().host(host).port(port);
+    macro_rules! hand_on {
+        ($($setting:ident => $option:ident;)*) => {
+            $(if let Some(value) = settings.$setting.clone() {
+                builder = builder.$option(value);
+            })*
+        };
+    }
+    hand_on! {
+        server_name => name;
+        max_payload => max_payload;
+        max_control_line => max_control_line;
+        max_pending => max_pending;
+        max_connections => max_connections;
+        max_subscriptions => max_subscriptions;
+        write_deadline => write_deadline;
+        ping_interval => ping_interval;
+        ping_max => ping_max;
+    }
+    builder
+        .headers(!settings.no_header_support.unwrap_or(false))
+        .authorization(access::of_server(settings))
+}

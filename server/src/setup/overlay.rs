@@ -1,0 +1,119 @@
+//! The flags, laid above what the file says: at the start, and again at every reload.
+
+use dunlin_server::conf::{Authorization, Secret, Settings};
+
+use crate::flags::Flags;
+
+/// Flags win over the file.
+pub(super) fn lay_above(settings: &mut Settings, flags: &Flags, errors: &mut Vec<String>) {
+    let over = |slot: &mut Option<bool>, name, is_given| {
+        *slot = flags.switch(name, is_given).or(*slot);
+    };
+    over(&mut settings.debug, "debug", flags.debug);
+    over(&mut settings.trace, "trace", flags.trace);
+    over(&mut settings.logtime, "logtime", flags.logtime);
+    over(&mut settings.logtime_utc, "logtime_utc", flags.logtime_utc);
+    set(&mut settings.host, &flags.addr);
+    set(&mut settings.server_name, &flags.name);
+    set(&mut settings.log_file, &flags.log);
+    set(&mut settings.pid_file, &flags.pid);
+    if let Some(port) = flags.port.filter(|port| *port != 0) {
+        settings.port = Some(u16::try_from(port).unwrap_or(0));
+    }
+    if flags.name.as_deref().is_some_and(|name| name.contains(' ')) {
+        errors.push("server name cannot contain spaces".to_owned());
+    }
+    errors.extend(login(settings, flags));
+}
+
+fn set<T: Clone>(place: &mut Option<T>, flag: &Option<T>) {
+    if flag.is_some() {
+        place.clone_from(flag);
+    }
+}
+
+/// `--user`, `--pass` and `--auth`: each takes the place of what the file says of the same; they
+/// stand beside nothing that would leave it open who is let in.
+fn login(settings: &mut Settings, flags: &Flags) -> Option<String> {
+    let given = |flag: &Option<String>| flag.clone().filter(|text| !text.is_empty());
+    let (user, password, token) = (given(&flags.user), given(&flags.pass), given(&flags.auth));
+    let (is_user, is_token) = (user.is_some() || password.is_some(), token.is_some());
+    if !is_user && !is_token {
+        return None;
+    }
+    if is_user && is_token {
+        return Some("--auth cannot be combined with --user and --pass".to_owned());
+    }
+    let block = settings
+        .authorization
+        .get_or_insert_with(Authorization::default);
+    if !block.users.is_empty() {
+        let text = "--user, --pass and --auth cannot be combined with the users of the file";
+        return Some(text.to_owned());
+    }
+    set(&mut block.user, &user);
+    set(&mut block.password, &password.map(Secret));
+    set(&mut block.token, &token.map(Secret));
+    let single = block.user.as_ref().filter(|_| block.token.is_some());
+    single.map(|user| {
+        format!("a token cannot be combined with the user {user:?}: one is in the file")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flags::parsed;
+
+    /// User, password and token; or what speaks against them.
+    #[track_caller]
+    fn check(file: &[(&str, &str)], line: &str, expected: &str) {
+        let block = file
+            .iter()
+            .fold(Authorization::default(), |mut block, (key, value)| {
+                let value = (*value).to_owned();
+                match *key {
+                    "user" => block.user = Some(value),
+                    "pass" => block.password = Some(Secret(value)),
+                    _ => block.token = Some(Secret(value)),
+                }
+                block
+            });
+        let mut settings = Settings {
+            authorization: (!file.is_empty()).then_some(block),
+            ..Settings::default()
+        };
+        let mut errors = Vec::new();
+        lay_above(&mut settings, &parsed(line).0, &mut errors);
+        let block = settings.authorization.unwrap_or_default();
+        let secret = |secret: Option<Secret>| secret.unwrap_or_default().0;
+        let found = match errors.pop() {
+            Some(error) => error,
+            None => [
+                block.user.unwrap_or_default(),
+                secret(block.password),
+                secret(block.token),
+            ]
+            .join("/"),
+        };
+        assert_eq!(found, expected, "{file:?} {line}");
+    }
+
+    #[test]
+    fn a_login_of_the_flags_wins() {
+        check(&[], "--user a --pass b", "a/b/");
+        check(&[], "--auth t", "//t");
+        check(&[], "-p 1", "//");
+        check(&[("user", "a"), ("pass", "b")], "--pass c", "a/c/");
+        check(&[("token", "a")], "--auth b", "//b");
+    }
+
+    #[test]
+    fn a_login_of_the_flags_stands_alone() {
+        let both = "--auth cannot be combined with --user and --pass";
+        check(&[], "--user a --auth b", both);
+        let mixed = "a token cannot be combined with the user \"a\": one is in the file";
+        check(&[("user", "a")], "--auth b", mixed);
+        check(&[("token", "t")], "--user a", mixed);
+    }
+}
