@@ -7,6 +7,7 @@ use dunlin_protocol::encode::Publication;
 use dunlin_protocol::{HeaderMap, Info, subject};
 use tokio::sync::oneshot;
 
+use crate::answers::{Answers, RequestMany};
 use crate::command::Confirmed;
 use crate::error::{
     DrainError, DrainErrorKind, FlushError, FlushErrorKind, PublishError, RequestError,
@@ -17,9 +18,10 @@ use crate::handle::Handle;
 use crate::message::{Message, Subject, has_no_blank};
 use crate::outgoing::{DrainReport, Phase};
 use crate::publish::{checked, send};
-use crate::queue::{Queue, QueueLimits};
+use crate::queue::Queue;
 use crate::request::{Request, request};
 use crate::statistics::Statistics;
+use crate::subscribe::SubscribeOptions;
 use crate::subscriber::Subscriber;
 
 /// A connection to a NATS server, found again when it is lost. Clones are cheap and share it.
@@ -48,42 +50,6 @@ pub enum State {
     Draining,
     /// Closed for good.
     Closed,
-}
-
-/// How a subscription differs from a plain one, for [`Client::subscribe_with`].
-#[derive(Debug, Clone, Default)]
-pub struct SubscribeOptions {
-    group: Option<Subject>,
-    messages: Option<usize>,
-    bytes: Option<usize>,
-}
-
-impl SubscribeOptions {
-    /// A plain subscription.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Joins a queue group: each message goes to one of its members.
-    #[must_use]
-    pub fn queue(mut self, group: impl AsRef<str>) -> Self {
-        self.group = Some(group.as_ref().into());
-        self
-    }
-
-    /// How many messages may wait to be read. Default: what the client's options say; at least 1.
-    #[must_use]
-    pub fn capacity(mut self, messages: usize) -> Self {
-        self.messages = Some(messages.max(1));
-        self
-    }
-
-    /// How many bytes may wait to be read. Default: what the client's options say.
-    #[must_use]
-    pub fn capacity_bytes(mut self, bytes: usize) -> Self {
-        self.bytes = Some(bytes);
-        self
-    }
 }
 
 /// Publishing.
@@ -312,10 +278,7 @@ impl Client {
         }
         let shared = &self.handle.shared;
         let defaults = shared.options.queue;
-        let queue = Arc::new(Queue::new(QueueLimits {
-            messages: options.messages.unwrap_or(defaults.messages),
-            bytes: options.bytes.unwrap_or(defaults.bytes),
-        }));
+        let queue = Arc::new(Queue::new(options.limits(defaults)));
         let (subject, group) = (Subject::from(subject), options.group.clone());
         let sid =
             shared
@@ -382,6 +345,24 @@ impl Client {
         subject: impl AsRef<str>,
         request: Request,
     ) -> Result<Message, RequestError> {
+        request.send(subject.as_ref(), &self.handle).await
+    }
+
+    /// Publishes a request that many may answer, and returns their answers as a stream: see
+    /// [`RequestMany`] for where it ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::publish`]. What becomes of the request afterwards is told by the stream.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future may have sent the request; the answers are thrown away.
+    pub async fn request_many(
+        &self,
+        subject: impl AsRef<str>,
+        request: RequestMany,
+    ) -> Result<Answers, RequestError> {
         request.send(subject.as_ref(), &self.handle).await
     }
 

@@ -180,6 +180,9 @@ impl Driver {
 
     /// Reads once and understands it; none if the connection goes on.
     fn poll_read(&mut self, cx: &mut Context<'_>, transport: &mut Transport) -> Poll<Option<End>> {
+        if self.engine.holds_off(cx.waker()) {
+            return Poll::Pending;
+        }
         let read = ready!(pin!(transport.read_buf(self.engine.space())).poll(cx));
         Poll::Ready(match read {
             Ok(0) => Some(End::Lost("server hung up".into())),

@@ -13,6 +13,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -58,6 +59,8 @@ pub(crate) struct Engine {
     /// Keep-alive pings without an answer; at most `pings_max`.
     pings_unanswered: u32,
     next_ping: Instant,
+    /// Nothing is read for now, and so no PONG either.
+    is_held: bool,
     /// Lines that the engine itself has to say.
     control: Vec<u8>,
     notices: Vec<Notice>,
@@ -90,6 +93,7 @@ impl Engine {
             awaiting: VecDeque::new(),
             pings_unanswered: 0,
             next_ping: now + options.ping_interval,
+            is_held: false,
             control: Vec::new(),
             notices: Vec::new(),
             tally: Tally::default(),
@@ -174,6 +178,10 @@ impl Engine {
         if now < self.next_ping {
             return Ok(());
         }
+        if self.is_held {
+            self.next_ping = now + self.options.ping_interval;
+            return Ok(()); // A silence of our own making.
+        }
         if self.pings_unanswered >= self.options.pings_max {
             return Err(LinkError::Stale);
         }
@@ -182,6 +190,12 @@ impl Engine {
         self.control.extend_from_slice(encode::PING);
         self.awaiting.push_back(Await::KeepAlive);
         Ok(())
+    }
+
+    /// Whether a subscriber asks that nothing more be read; `waker` is called when that changes.
+    pub(crate) fn holds_off(&mut self, waker: &Waker) -> bool {
+        self.is_held = self.table.holds_off(waker);
+        self.is_held
     }
 
     /// When to look at the clock again.

@@ -162,6 +162,8 @@ pub enum PublishErrorKind {
     HeadersUnsupported,
     /// There is no connection and the reconnect buffer is full.
     BufferFull,
+    /// A value could not be written as JSON.
+    InvalidPayload,
     /// The connection is closed, or is being drained.
     Closed,
 }
@@ -173,6 +175,7 @@ impl fmt::Display for PublishErrorKind {
             Self::PayloadTooLarge => "message is larger than the server takes",
             Self::HeadersUnsupported => "server takes no headers",
             Self::BufferFull => "not connected and the reconnect buffer is full",
+            Self::InvalidPayload => "payload is not the json that was wanted",
             Self::Closed => "connection is closed",
         })
     }
@@ -248,6 +251,8 @@ pub enum RequestErrorKind {
     HeadersUnsupported,
     /// There is no connection and the reconnect buffer is full.
     BufferFull,
+    /// A value could not be written as JSON, or the answer not be read as what was wanted.
+    InvalidPayload,
     /// The connection is closed, or is being drained.
     Closed,
 }
@@ -263,6 +268,7 @@ impl fmt::Display for RequestErrorKind {
             Self::PayloadTooLarge => "message is larger than the server takes",
             Self::HeadersUnsupported => "server takes no headers",
             Self::BufferFull => "not connected and the reconnect buffer is full",
+            Self::InvalidPayload => "payload is not the json that was wanted",
             Self::Closed => "connection is closed",
         })
     }
@@ -276,6 +282,7 @@ impl From<PublishError> for RequestError {
                 PublishErrorKind::PayloadTooLarge => RequestErrorKind::PayloadTooLarge,
                 PublishErrorKind::HeadersUnsupported => RequestErrorKind::HeadersUnsupported,
                 PublishErrorKind::BufferFull => RequestErrorKind::BufferFull,
+                PublishErrorKind::InvalidPayload => RequestErrorKind::InvalidPayload,
                 PublishErrorKind::Closed => RequestErrorKind::Closed,
             },
             detail: error.detail,

@@ -28,6 +28,7 @@
 //!   counter ([`Subscriber::dropped`], [`Statistics`], [`DrainReport`]).
 
 mod address;
+mod answers;
 mod auth;
 mod client;
 mod command;
@@ -39,6 +40,8 @@ mod error;
 mod events;
 mod handle;
 mod ids;
+#[cfg(feature = "serde")]
+mod json;
 mod message;
 mod notice;
 mod options;
@@ -52,15 +55,17 @@ mod request;
 mod shared;
 mod sift;
 mod statistics;
+mod subscribe;
 mod subscriber;
 mod tls;
 mod transport;
 mod websocket;
 
 pub use address::{ServerAddr, ToServerAddrs};
+pub use answers::{Answers, AnswersEnd, RequestMany};
 pub use auth::{Auth, AuthError, KeyError, UserKey};
 pub use bytes::Bytes;
-pub use client::{Client, State, SubscribeOptions};
+pub use client::{Client, State};
 pub use connect::connect;
 pub use dunlin_protocol::{HeaderError, HeaderMap, Info as ServerInfo};
 pub use error::{
@@ -69,10 +74,14 @@ pub use error::{
     SubscribeErrorKind, UnsubscribeError, UnsubscribeErrorKind,
 };
 pub use events::{Event, Events, SlowConsumer};
+#[cfg(feature = "serde")]
+pub use json::JsonError;
 pub use message::{Message, StatusCode, Subject};
 pub use options::ConnectOptions;
 pub use outgoing::DrainReport;
+pub use queue::WhenFull;
 pub use refusal::{ServerError, ServerErrorKind};
 pub use request::Request;
 pub use statistics::Statistics;
+pub use subscribe::SubscribeOptions;
 pub use subscriber::Subscriber;

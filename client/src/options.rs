@@ -13,7 +13,7 @@ use crate::error::{ConnectError, ConnectErrorKind};
 use crate::events::Event;
 use crate::ids::Random;
 use crate::message::Subject;
-use crate::queue::QueueLimits;
+use crate::queue::{QueueLimits, WhenFull};
 use crate::tls::TlsOptions;
 
 mod identity;
@@ -82,6 +82,7 @@ impl Default for ConnectOptions {
             queue: QueueLimits {
                 messages: 65_536,        // What async-nats does.
                 bytes: 64 * 1024 * 1024, // What the Go client does.
+                when_full: WhenFull::DropNewest,
             },
             payload_max: 64 * 1024 * 1024, // The most that nats-server can be set to.
             on_event: None,
@@ -246,6 +247,14 @@ impl ConnectOptions {
     #[must_use]
     pub fn subscription_capacity_bytes(mut self, bytes: usize) -> Self {
         self.queue.bytes = bytes;
+        self
+    }
+
+    /// What a subscription does when that many wait. Default:
+    /// [`DropNewest`](WhenFull::DropNewest).
+    #[must_use]
+    pub fn subscription_when_full(mut self, when_full: WhenFull) -> Self {
+        self.queue.when_full = when_full;
         self
     }
 

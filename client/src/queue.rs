@@ -1,19 +1,43 @@
 //! The queue between the connection and one subscriber.
 //!
 //! In: messages, a run at a time. Out: one at a time, or a waker to be called. Bounded in messages
-//! and in bytes; what finds no room is dropped and counted, here and nowhere else.
+//! and in bytes; what happens at the bound is settled by [`WhenFull`], and what it costs is counted,
+//! here and nowhere else.
 //!
 //! ```text
 //! driver ──push(run)──▶ [ m m m m ] ──poll_next──▶ subscriber
-//!                          │ full: dropped += 1
+//!    ▲                     │ full: dropped += 1
+//!    └──── holds off ──────┘ or, with backpressure, nothing more is read
 //! ```
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::error::SubscribeErrorKind;
-use crate::message::Message;
+use crate::error::{RequestErrorKind, SubscribeErrorKind};
+use crate::message::{Message, Subject};
+
+/// What a subscription does when its queue is full.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// What comes is dropped; what waits stays. The default.
+    #[default]
+    DropNewest,
+    /// What has waited longest is dropped to make room.
+    DropOldest,
+    /// Of each subject only the latest message waits, in the place of the one before it; where the
+    /// subjects alone are too many, what has waited longest is dropped.
+    LatestPerSubject,
+    /// Nothing is dropped: the client stops reading until half of the queue is read.
+    ///
+    /// That holds up everything on this connection: other subscriptions, answers to requests,
+    /// flushes. A task that reads such a subscription must not wait for the same client in between.
+    /// The queue may go over its bound by what one read brings, 64 KiB or one message. A server cuts
+    /// a client that does not read for long: then the connection is lost, and with it what the
+    /// server had for it.
+    Backpressure,
+}
 
 /// The bounds of one subscription's queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +46,7 @@ pub(crate) struct QueueLimits {
     pub(crate) messages: usize,
     /// How many bytes of headers and payload may wait; one message may be larger on its own.
     pub(crate) bytes: usize,
+    pub(crate) when_full: WhenFull,
 }
 
 #[derive(Debug)]
@@ -34,10 +59,45 @@ pub(crate) struct Queue {
 struct State {
     messages: VecDeque<Message>,
     bytes: usize, // The sum of `length` over `messages`.
-    dropped: u64,
+    losses: Losses,
     end: Option<End>,
     /// The subscriber, while it waits for a message.
     waker: Option<Waker>,
+    /// The driver, while it holds off.
+    driver: Option<Waker>,
+    /// Only with [`WhenFull::LatestPerSubject`].
+    places: Option<Box<Places>>,
+}
+
+/// Where the message of each subject waits.
+#[derive(Debug, Default)]
+struct Places {
+    /// Of all that wait and of no others, counted from the first message ever.
+    by_subject: HashMap<Subject, u64>,
+    /// The number of the message in front, counted in the same way.
+    first: u64,
+}
+
+/// What did not reach the subscriber.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Losses {
+    /// Found no room, or made it.
+    pub(crate) dropped: u64,
+    pub(crate) dropped_bytes: u64,
+    /// A later message of the same subject took its place.
+    pub(crate) replaced: u64,
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pushed {
+    /// By this run.
+    pub(crate) dropped: u64,
+    pub(crate) replaced: u64,
+    /// Since the beginning.
+    pub(crate) dropped_total: u64,
+    /// Nothing more should be read for now; see [`Queue::holds_off`].
+    pub(crate) is_full: bool,
 }
 
 /// Why nothing more will come.
@@ -47,51 +107,64 @@ pub(crate) enum End {
     Done,
     /// The server refused the subscription.
     Refused(SubscribeErrorKind),
+    /// No more answers to a request, for this reason.
+    Failed(RequestErrorKind),
 }
 
 impl Queue {
     pub(crate) fn new(limits: QueueLimits) -> Self {
+        let is_latest = limits.when_full == WhenFull::LatestPerSubject;
+        let state = State {
+            places: is_latest.then(Box::default),
+            ..State::default()
+        };
         Self {
             limits,
-            state: Mutex::default(),
+            state: Mutex::new(state),
         }
     }
 
-    /// Takes what there is room for out of `run`, which is empty afterwards. Returns how many were
-    /// dropped by this call and since the beginning.
+    /// Takes what there is room for out of `run`, which is empty afterwards.
     ///
     /// A queue that has ended takes nothing and drops nothing: nobody waits for these messages.
-    pub(crate) fn push(&self, run: &mut Vec<Message>) -> (u64, u64) {
+    pub(crate) fn push(&self, run: &mut Vec<Message>) -> Pushed {
         let mut state = self.lock();
-        let mut dropped = 0;
+        let before = state.losses;
         if state.end.is_none() {
             for message in run.drain(..) {
-                let bytes = state.bytes + message.length;
-                let is_full = state.messages.len() >= self.limits.messages
-                    || (bytes > self.limits.bytes && !state.messages.is_empty());
-                if is_full {
-                    dropped += 1;
-                } else {
-                    state.bytes = bytes;
-                    state.messages.push_back(message);
-                }
+                state.offer(message, &self.limits);
             }
         }
-        state.dropped += dropped;
-        let total = state.dropped;
+        let pushed = Pushed {
+            dropped: state.losses.dropped - before.dropped,
+            replaced: state.losses.replaced - before.replaced,
+            dropped_total: state.losses.dropped,
+            is_full: self.limits.when_full == WhenFull::Backpressure
+                && state.end.is_none()
+                && !state.has_room(&self.limits, 0),
+        };
         let waker = state.waker.take();
         drop(state);
         run.clear();
         if let Some(waker) = waker {
             waker.wake();
         }
-        (dropped, total)
+        pushed
+    }
+
+    /// Whether the queue is still more than half full; then `waker` is called when it no longer is.
+    pub(crate) fn holds_off(&self, waker: &Waker) -> bool {
+        let mut state = self.lock();
+        let holds_off = state.end.is_none() && !state.is_relieved(&self.limits);
+        state.driver = holds_off.then(|| waker.clone());
+        holds_off
     }
 
     /// The next message; none when the queue has ended and everything is out.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         let mut state = self.lock();
         if let Some(message) = state.pop() {
+            self.relieve(state);
             return Poll::Ready(Some(message));
         }
         if state.end.is_some() {
@@ -106,18 +179,19 @@ impl Queue {
 
     /// Takes the next message if one is there.
     pub(crate) fn try_next(&self) -> Option<Message> {
-        self.lock().pop()
+        let mut state = self.lock();
+        let message = state.pop();
+        self.relieve(state);
+        message
     }
 
     /// Lets nothing more in; what is there can still be read. The first reason stays.
     pub(crate) fn end(&self, end: End) {
         let mut state = self.lock();
         state.end.get_or_insert(end);
-        let waker = state.waker.take();
+        let wakers = [state.waker.take(), state.driver.take()];
         drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
     /// Why nothing more will come, once that is so.
@@ -131,9 +205,21 @@ impl Queue {
         (state.messages.len(), state.bytes)
     }
 
-    /// How many messages found no room since the beginning.
-    pub(crate) fn dropped(&self) -> u64 {
-        self.lock().dropped
+    /// What did not reach the subscriber since the beginning.
+    pub(crate) fn losses(&self) -> Losses {
+        self.lock().losses
+    }
+
+    /// Lets go of the lock, and wakes the driver if it held off and need no longer.
+    fn relieve(&self, mut state: MutexGuard<'_, State>) {
+        let driver = match state.driver.is_some() && state.is_relieved(&self.limits) {
+            true => state.driver.take(),
+            false => None,
+        };
+        drop(state);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -143,9 +229,72 @@ impl Queue {
 }
 
 impl State {
+    /// Puts `message` in, or whatever the limits say of it when there is no room.
+    fn offer(&mut self, message: Message, limits: &QueueLimits) {
+        let has_room = self.has_room(limits, message.length);
+        match limits.when_full {
+            WhenFull::DropNewest if !has_room => return self.count_dropped(&message),
+            WhenFull::DropNewest | WhenFull::Backpressure => {}
+            WhenFull::DropOldest => self.make_room(limits, message.length),
+            WhenFull::LatestPerSubject => match self.place(&message.subject) {
+                Some(place) => return self.replace(place, message),
+                None => {
+                    self.make_room(limits, message.length);
+                    if let Some(places) = &mut self.places {
+                        let place = places.first + self.messages.len() as u64;
+                        places.by_subject.insert(message.subject.clone(), place);
+                    }
+                }
+            },
+        }
+        self.bytes += message.length;
+        self.messages.push_back(message);
+    }
+
+    /// Where the message of `subject` waits, if one does.
+    fn place(&self, subject: &Subject) -> Option<usize> {
+        let places = self.places.as_ref()?;
+        let place = places.by_subject.get(subject)?;
+        Some((place - places.first) as usize) // It waits, so it is not before the first.
+    }
+
+    fn replace(&mut self, place: usize, message: Message) {
+        self.bytes = self.bytes - self.messages[place].length + message.length;
+        self.messages[place] = message;
+        self.losses.replaced += 1;
+    }
+
+    /// Whether one more message of `length` bytes stays within the bounds. An empty queue takes any.
+    fn has_room(&self, limits: &QueueLimits, length: usize) -> bool {
+        let is_within = self.bytes + length <= limits.bytes;
+        self.messages.is_empty() || (self.messages.len() < limits.messages && is_within)
+    }
+
+    fn make_room(&mut self, limits: &QueueLimits, length: usize) {
+        while !self.has_room(limits, length) {
+            if let Some(oldest) = self.pop() {
+                self.count_dropped(&oldest);
+            }
+        }
+    }
+
+    /// Whether at most half of the bounds is used.
+    fn is_relieved(&self, limits: &QueueLimits) -> bool {
+        self.messages.len() <= limits.messages / 2 && self.bytes <= limits.bytes / 2
+    }
+
+    fn count_dropped(&mut self, message: &Message) {
+        self.losses.dropped += 1;
+        self.losses.dropped_bytes += message.length as u64;
+    }
+
     fn pop(&mut self) -> Option<Message> {
         let message = self.messages.pop_front()?;
         self.bytes -= message.length;
+        if let Some(places) = &mut self.places {
+            places.by_subject.remove(&message.subject);
+            places.first += 1;
+        }
         if self.messages.is_empty() && self.messages.capacity() > KEPT_CAPACITY {
             self.messages.shrink_to(KEPT_CAPACITY); // What a flood took is given back.
         }
@@ -163,9 +312,9 @@ mod tests {
     use super::*;
     use crate::message::Subject;
 
-    fn message(length: usize) -> Message {
+    fn message_on(subject: &str, length: usize) -> Message {
         Message {
-            subject: Subject::from("a"),
+            subject: Subject::from(subject),
             reply: None,
             payload: Bytes::from(vec![0; length]),
             headers: None,
@@ -175,42 +324,110 @@ mod tests {
         }
     }
 
+    fn message(length: usize) -> Message {
+        message_on("a", length)
+    }
+
     fn queue(messages: usize, bytes: usize) -> Queue {
-        Queue::new(QueueLimits { messages, bytes })
+        queue_that(WhenFull::DropNewest, messages, bytes)
+    }
+
+    fn queue_that(when_full: WhenFull, messages: usize, bytes: usize) -> Queue {
+        Queue::new(QueueLimits {
+            messages,
+            bytes,
+            when_full,
+        })
+    }
+
+    /// How many of a run were dropped, and how many since the beginning.
+    fn pushed(queue: &Queue, lengths: &[usize]) -> (u64, u64) {
+        let mut run = lengths.iter().map(|&length| message(length)).collect();
+        let pushed = queue.push(&mut run);
+        assert!(run.is_empty() && !pushed.is_full);
+        (pushed.dropped, pushed.dropped_total)
+    }
+
+    /// Subjects and sizes of all that waits.
+    fn read(queue: &Queue) -> Vec<(String, usize)> {
+        std::iter::from_fn(|| queue.try_next())
+            .map(|message| (message.subject.as_str().to_owned(), message.length))
+            .collect()
     }
 
     #[test]
     fn what_finds_no_room_is_dropped_and_counted() {
         let queue = queue(2, 100);
-        assert_eq!(
-            queue.push(&mut vec![message(1), message(1), message(1)]),
-            (1, 1)
-        );
-        assert_eq!(queue.push(&mut vec![message(1)]), (1, 2));
+        assert_eq!(pushed(&queue, &[1, 1, 5]), (1, 1));
+        assert_eq!(pushed(&queue, &[7]), (1, 2));
         assert!(queue.try_next().is_some());
-        assert_eq!(queue.push(&mut vec![message(1)]), (0, 2));
-        assert_eq!((queue.dropped(), queue.queued()), (2, (2, 2)));
+        assert_eq!(pushed(&queue, &[1]), (0, 2));
+        assert_eq!(queue.queued(), (2, 2));
+        let losses = queue.losses();
+        assert_eq!((losses.dropped, losses.dropped_bytes), (2, 12));
     }
 
     #[test]
     fn bytes_are_bounded_but_one_message_always_fits() {
         let queue = queue(10, 100);
-        assert_eq!(queue.push(&mut vec![message(500), message(1)]), (1, 1));
+        assert_eq!(pushed(&queue, &[500, 1]), (1, 1));
         assert!(queue.try_next().is_some());
-        assert_eq!(
-            queue.push(&mut vec![message(60), message(60), message(40)]),
-            (1, 2)
-        );
+        assert_eq!(pushed(&queue, &[60, 60, 40]), (1, 2));
         assert_eq!(queue.queued(), (2, 100));
+    }
+
+    #[test]
+    fn the_oldest_make_room_where_they_are_to() {
+        let queue = queue_that(WhenFull::DropOldest, 3, 100);
+        assert_eq!(pushed(&queue, &[1, 2, 3, 4, 5]), (2, 2));
+        assert_eq!(pushed(&queue, &[99]), (3, 5));
+        assert_eq!(pushed(&queue, &[500]), (1, 6));
+        assert_eq!(read(&queue), [("a".to_owned(), 500)]);
+        assert_eq!(queue.losses().dropped_bytes, 1 + 2 + 3 + 4 + 5 + 99);
+    }
+
+    #[test]
+    fn the_latest_of_a_subject_takes_the_place_of_the_one_before() {
+        let queue = queue_that(WhenFull::LatestPerSubject, 2, 100);
+        let push = |subject, length| queue.push(&mut vec![message_on(subject, length)]);
+        assert_eq!((push("a", 1).dropped, push("b", 2).replaced), (0, 0));
+        assert_eq!((push("a", 3).replaced, push("a", 4).replaced), (1, 1));
+        let item = |subject: &str, length| (subject.to_owned(), length);
+        assert_eq!(read(&queue), [item("a", 4), item("b", 2)]);
+        push("b", 5);
+        push("a", 6);
+        assert_eq!(push("c", 7).dropped, 1); // b, the oldest.
+        assert_eq!(push("a", 8).replaced, 1);
+        assert_eq!(read(&queue), [item("a", 8), item("c", 7)]);
+        let losses = queue.losses();
+        assert_eq!((losses.dropped, losses.replaced), (1, 3));
+        assert!(queue.lock().places.as_ref().unwrap().by_subject.is_empty());
+    }
+
+    #[test]
+    fn backpressure_drops_nothing_and_holds_off_until_half_is_read() {
+        let queue = queue_that(WhenFull::Backpressure, 4, 100);
+        assert!(!queue.push(&mut vec![message(1); 3]).is_full);
+        assert!(queue.push(&mut vec![message(1); 3]).is_full);
+        for _ in 0..4 {
+            assert!(queue.holds_off(Waker::noop()));
+            assert!(queue.try_next().is_some());
+        }
+        assert!(!queue.holds_off(Waker::noop()));
+        assert!(queue.push(&mut vec![message(500)]).is_full);
+        assert!(queue.holds_off(Waker::noop()));
+        queue.end(End::Done);
+        assert!(!queue.holds_off(Waker::noop()));
+        assert_eq!(queue.losses(), Losses::default());
     }
 
     #[test]
     fn an_ended_queue_gives_what_it_has_and_counts_nothing_more() {
         let queue = queue(1, 100);
-        queue.push(&mut vec![message(1)]);
+        pushed(&queue, &[1]);
         queue.end(End::Done);
         queue.end(End::Refused(SubscribeErrorKind::Closed));
-        assert_eq!(queue.push(&mut vec![message(1)]), (0, 0));
+        assert_eq!(pushed(&queue, &[1]), (0, 0));
         assert_eq!(queue.ended(), Some(End::Done));
         let cx = &mut Context::from_waker(Waker::noop());
         assert!(matches!(queue.poll_next(cx), Poll::Ready(Some(_))));

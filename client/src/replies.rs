@@ -1,10 +1,11 @@
 //! Requests that wait for their answers.
 //!
 //! One inbox serves all of them: `_INBOX.<name>.<token>`, where the token says which request is
-//! answered. In: an answer, or a reason why none will come. Out: the waiting call resumes.
+//! answered. In: an answer, or a reason why none will come. Out: the waiting call resumes; one that
+//! wants many answers finds them in a queue.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dunlin_protocol::number::Digits;
 use tokio::sync::oneshot;
@@ -12,6 +13,7 @@ use tokio::sync::oneshot;
 use crate::error::RequestErrorKind;
 use crate::ids::NumberMap;
 use crate::message::{Message, StatusCode, Subject};
+use crate::queue::{End, Queue};
 
 /// What a request comes to.
 pub(crate) type Answer = Result<Message, RequestErrorKind>;
@@ -33,9 +35,29 @@ struct State {
 
 #[derive(Debug)]
 struct Pending {
-    answer: oneshot::Sender<Answer>,
+    answer: Taker,
     /// What was asked, as a hash: enough to find it again when the server refuses it by name.
     subject_hash: u64,
+}
+
+/// Who takes the answers.
+#[derive(Debug)]
+enum Taker {
+    One(oneshot::Sender<Answer>),
+    Many(Arc<Queue>),
+}
+
+impl Taker {
+    /// No answer, or no more of them; false if nobody waits any longer.
+    fn fail(self, kind: RequestErrorKind) -> bool {
+        match self {
+            Self::One(answer) => answer.send(Err(kind)).is_ok(),
+            Self::Many(queue) => {
+                queue.end(End::Failed(kind));
+                true
+            }
+        }
+    }
 }
 
 impl Replies {
@@ -55,6 +77,15 @@ impl Replies {
     /// Makes an entry for a request on `subject`. Returns its token and where the answer will be.
     pub(crate) fn register(&self, subject: &str) -> (u64, oneshot::Receiver<Answer>) {
         let (answer, receiver) = oneshot::channel();
+        (self.enter(subject, Taker::One(answer)), receiver)
+    }
+
+    /// Makes an entry for a request on `subject` whose answers go into `queue`. Returns its token.
+    pub(crate) fn register_many(&self, subject: &str, queue: Arc<Queue>) -> u64 {
+        self.enter(subject, Taker::Many(queue))
+    }
+
+    fn enter(&self, subject: &str, answer: Taker) -> u64 {
         let subject_hash = self.key.hash_one(subject.as_bytes());
         let mut state = self.lock();
         state.last_token += 1;
@@ -66,7 +97,7 @@ impl Replies {
                 subject_hash,
             },
         );
-        (token, receiver)
+        token
     }
 
     /// Appends the reply subject of `token`.
@@ -88,23 +119,35 @@ impl Replies {
 
     /// Hands `message` to the request it answers; false if nobody waits for it.
     pub(crate) fn complete(&self, token: u64, message: Message) -> bool {
-        let Some(pending) = self.lock().pending.remove(&token) else {
-            return false;
-        };
         let is_refusal =
             message.status == Some(StatusCode::NO_RESPONDERS) && message.payload.is_empty();
-        let answer = match is_refusal {
-            true => Err(RequestErrorKind::NoResponders),
-            false => Ok(message),
+        let mut state = self.lock();
+        let queue = match state.pending.get(&token) {
+            Some(Pending {
+                answer: Taker::Many(queue),
+                ..
+            }) if !is_refusal => Some(Arc::clone(queue)),
+            _ => None,
         };
-        pending.answer.send(answer).is_ok()
+        if let Some(queue) = queue {
+            drop(state);
+            queue.push(&mut vec![message]);
+            return true;
+        }
+        let pending = state.pending.remove(&token);
+        drop(state);
+        match pending.map(|pending| pending.answer) {
+            Some(taker) if is_refusal => taker.fail(RequestErrorKind::NoResponders),
+            Some(Taker::One(answer)) => answer.send(Ok(message)).is_ok(),
+            _ => false,
+        }
     }
 
     /// Fails one request.
     pub(crate) fn fail(&self, token: u64, kind: RequestErrorKind) {
         let pending = self.lock().pending.remove(&token);
         if let Some(pending) = pending {
-            let _ = pending.answer.send(Err(kind)); // The caller may have gone in this moment.
+            pending.answer.fail(kind); // The caller may have gone in this moment.
         }
     }
 
@@ -118,10 +161,7 @@ impl Replies {
         };
         let pending = state.pending.remove(&oldest);
         drop(state);
-        pending.is_some_and(|pending| {
-            let answer = Err(RequestErrorKind::PermissionDenied);
-            pending.answer.send(answer).is_ok()
-        })
+        pending.is_some_and(|pending| pending.answer.fail(RequestErrorKind::PermissionDenied))
     }
 
     /// Fails all requests but those in `kept`, which is sorted.
@@ -134,7 +174,7 @@ impl Replies {
             .collect();
         drop(state);
         for (_, pending) in lost {
-            let _ = pending.answer.send(Err(kind)); // The caller may have gone in this moment.
+            pending.answer.fail(kind); // The caller may have gone in this moment.
         }
     }
 

@@ -16,8 +16,10 @@ pub struct Statistics {
     pub out_bytes: u64,
     /// How often a connection was made; the first one counts.
     pub connects: u64,
-    /// Messages that found no room in the queue of their subscription.
+    /// Messages that found no room in the queue of their subscription, or made it.
     pub dropped: u64,
+    /// Messages whose place in a queue a later one of the same subject took.
+    pub replaced: u64,
     /// Messages for subscriptions that do not exist here; some are normal after an unsubscribe.
     pub unclaimed: u64,
     /// Messages whose header block could not be read.
@@ -35,6 +37,7 @@ pub(crate) struct Counters {
     pub(crate) in_bytes: AtomicU64,
     pub(crate) connects: AtomicU64,
     pub(crate) dropped: AtomicU64,
+    pub(crate) replaced: AtomicU64,
     pub(crate) unclaimed: AtomicU64,
     pub(crate) bad_headers: AtomicU64,
 }
@@ -45,6 +48,7 @@ pub(crate) struct Tally {
     pub(crate) in_messages: u64,
     pub(crate) in_bytes: u64,
     pub(crate) dropped: u64,
+    pub(crate) replaced: u64,
     pub(crate) unclaimed: u64,
     pub(crate) bad_headers: u64,
 }
@@ -59,6 +63,7 @@ impl Counters {
         add(&self.in_messages, tally.in_messages);
         add(&self.in_bytes, tally.in_bytes);
         add(&self.dropped, tally.dropped);
+        add(&self.replaced, tally.replaced);
         add(&self.unclaimed, tally.unclaimed);
         add(&self.bad_headers, tally.bad_headers);
     }
@@ -69,6 +74,7 @@ impl Counters {
             in_bytes: self.in_bytes.load(Ordering::Relaxed),
             connects: self.connects.load(Ordering::Relaxed),
             dropped: self.dropped.load(Ordering::Relaxed),
+            replaced: self.replaced.load(Ordering::Relaxed),
             unclaimed: self.unclaimed.load(Ordering::Relaxed),
             bad_headers: self.bad_headers.load(Ordering::Relaxed),
             ..Statistics::default()

@@ -18,7 +18,8 @@ use crate::queue::{End, Queue};
 /// Messages wait in a queue that is bounded in messages and in bytes
 /// ([`subscription_capacity`](crate::ConnectOptions::subscription_capacity)); what finds no room is
 /// dropped, counted in [`Subscriber::dropped`] and told by
-/// [`Event::SlowConsumer`](crate::Event::SlowConsumer). The connection itself is never held up.
+/// [`Event::SlowConsumer`](crate::Event::SlowConsumer). The connection itself is not held up.
+/// [`WhenFull`](crate::WhenFull) has other ways.
 ///
 /// It lives on over reconnects. Dropping it unsubscribes; it can be dropped anywhere, also outside
 /// of a runtime. As long as it lives the connection is kept, even when every
@@ -112,9 +113,20 @@ impl Subscriber {
         self.sid
     }
 
-    /// How many messages found no room in the queue, since the beginning. Exact.
+    /// How many messages found no room in the queue, or made it, since the beginning. Exact.
     pub fn dropped(&self) -> u64 {
-        self.queue.dropped()
+        self.queue.losses().dropped
+    }
+
+    /// How many bytes of headers and payload they were.
+    pub fn dropped_bytes(&self) -> u64 {
+        self.queue.losses().dropped_bytes
+    }
+
+    /// How many messages gave their place to a later one of the same subject, since the beginning:
+    /// [`WhenFull::LatestPerSubject`](crate::WhenFull::LatestPerSubject).
+    pub fn replaced(&self) -> u64 {
+        self.queue.losses().replaced
     }
 
     /// How many messages wait to be read, and how many bytes of headers and payload they are.
@@ -127,7 +139,7 @@ impl Subscriber {
     pub fn refused(&self) -> Option<SubscribeErrorKind> {
         match self.queue.ended() {
             Some(End::Refused(kind)) => Some(kind),
-            Some(End::Done) | None => None,
+            Some(End::Done | End::Failed(_)) | None => None,
         }
     }
 

@@ -10,6 +10,8 @@
 /// Whether the real server is nats-server.
 const IS_REFERENCE: bool = true;
 
+#[path = "main/answers.rs"]
+mod answers;
 #[path = "main/delivery.rs"]
 mod delivery;
 #[path = "main/hostile.rs"]

@@ -9,6 +9,7 @@
 //! ```
 
 use std::sync::Arc;
+use std::task::Waker;
 
 use bytes::Bytes;
 use dunlin_protocol::{Delivery, HeaderMap, encode};
@@ -19,7 +20,7 @@ use crate::events::SlowConsumer;
 use crate::ids::NumberMap;
 use crate::message::{Message, StatusCode, Subject};
 use crate::notice::Notice;
-use crate::queue::End;
+use crate::queue::{End, Queue};
 use crate::replies::Replies;
 use crate::statistics::Tally;
 
@@ -30,6 +31,8 @@ pub(super) struct Table {
     /// Messages that are all for `run_sid`; empty between two calls of `receive`.
     run: Vec<Message>,
     run_sid: u64,
+    /// Queues that asked not to be sent more for now.
+    full: Vec<Arc<Queue>>,
 }
 
 #[derive(Debug)]
@@ -52,6 +55,7 @@ impl Table {
             replies,
             run: Vec::new(),
             run_sid: 0,
+            full: Vec::new(),
         }
     }
 
@@ -167,14 +171,18 @@ impl Table {
         };
         match &subscription.sink {
             Sink::Queue(queue) => {
-                let (dropped, total) = queue.push(&mut self.run);
-                if dropped > 0 {
-                    tally.dropped += dropped;
+                let pushed = queue.push(&mut self.run);
+                tally.replaced += pushed.replaced;
+                if pushed.dropped > 0 {
+                    tally.dropped += pushed.dropped;
                     notices.push(Notice::Slow(SlowConsumer {
                         sid,
                         subject: subscription.subject.clone(),
-                        dropped: total,
+                        dropped: pushed.dropped_total,
                     }));
+                }
+                if pushed.is_full && !self.full.iter().any(|full| Arc::ptr_eq(full, queue)) {
+                    self.full.push(Arc::clone(queue));
                 }
             }
             Sink::Replies => {
@@ -192,6 +200,12 @@ impl Table {
         {
             self.remove(sid, End::Done);
         }
+    }
+
+    /// Whether a queue asks that nothing more be read; `waker` is called when that changes.
+    pub(super) fn holds_off(&mut self, waker: &Waker) -> bool {
+        self.full.retain(|queue| queue.holds_off(waker));
+        !self.full.is_empty()
     }
 
     /// Appends the lines that make all subscriptions again; returns the sids that callers wait for.

@@ -13,7 +13,7 @@ use crate::command::{Command, Confirmed, NewSubscription, Sink};
 use crate::error::{FlushErrorKind, RequestErrorKind, SubscribeErrorKind};
 use crate::message::{Message, Subject};
 use crate::notice::{LinkError, Notice};
-use crate::queue::{End, Queue, QueueLimits};
+use crate::queue::{End, Queue, QueueLimits, WhenFull};
 use crate::replies::Replies;
 
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -56,6 +56,7 @@ impl Rig {
         let limits = QueueLimits {
             messages: 1000,
             bytes: usize::MAX,
+            when_full: WhenFull::DropNewest,
         };
         let queue = Arc::new(Queue::new(limits));
         self.subscribe(sid, subject, Sink::Queue(Arc::clone(&queue)), None);
@@ -242,6 +243,7 @@ fn a_refusal_belongs_to_the_call_it_names() {
     let queue = Arc::new(Queue::new(QueueLimits {
         messages: 1,
         bytes: 1,
+        when_full: WhenFull::DropNewest,
     }));
     rig.subscribe(2, "b", Sink::Queue(Arc::clone(&queue)), Some(confirmed));
     rig.hear(b"-ERR 'Permissions Violation for Subscription to \"b\"'\r\n")

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use dunlin::{
     ConnectOptions, Event, PublishErrorKind, SlowConsumer, SubscribeErrorKind, SubscribeOptions,
+    WhenFull,
 };
 use tokio::time::timeout;
 
 use crate::scripted::Scripted;
-use crate::server::{Server, free_addr, next, texts};
+use crate::server::{PATIENCE, Server, free_addr, next, texts};
 
 #[tokio::test]
 async fn a_full_subscription_drops_the_newest_and_counts_exactly() {
@@ -157,4 +158,62 @@ async fn a_refused_subscription_is_an_error_of_that_call() {
     assert!(other.next().await.is_none());
     assert_eq!(other.refused(), Some(SubscribeErrorKind::PermissionDenied));
     assert_eq!((next(&mut free).await.length, free.refused()), (2, None));
+}
+
+#[tokio::test]
+async fn each_subscription_settles_what_a_full_queue_does() {
+    let server = Server::start().await;
+    let client = server.connect().await;
+    let with = |when_full| SubscribeOptions::new().capacity(4).when_full(when_full);
+    let mut oldest = client
+        .subscribe_with("s.*", with(WhenFull::DropOldest))
+        .await
+        .unwrap();
+    let mut latest = client
+        .subscribe_with("s.*", with(WhenFull::LatestPerSubject))
+        .await
+        .unwrap();
+    for number in 0..100 {
+        let subject = format!("s.{}", number % 3);
+        client.publish(subject, number.to_string()).await.unwrap();
+    }
+    client.flush().await.unwrap();
+    assert_eq!((oldest.dropped(), oldest.replaced()), (96, 0));
+    assert_eq!(texts(&mut oldest), ["96", "97", "98", "99"]);
+    assert_eq!((latest.dropped(), latest.replaced()), (0, 97));
+    assert_eq!(texts(&mut latest), ["99", "97", "98"]);
+    let statistics = client.statistics();
+    assert_eq!((statistics.dropped, statistics.replaced), (96, 97));
+}
+
+#[tokio::test]
+async fn backpressure_loses_nothing_and_goes_on_when_the_reader_does() {
+    let server = Server::start().await;
+    let (reader, writer) = (server.connect().await, server.connect().await);
+    let options = SubscribeOptions::new()
+        .capacity(100)
+        .when_full(WhenFull::Backpressure);
+    let mut slow = reader.subscribe_with("a", options).await.unwrap();
+    let payload = vec![b'x'; 1000];
+    for _ in 0..3000 {
+        writer.publish("a", &payload).await.unwrap();
+    }
+    writer.flush().await.unwrap();
+    // Nothing is read beyond what one read brings, however long nobody takes any.
+    let asked = timeout(Duration::from_millis(200), reader.flush()).await;
+    assert!(asked.is_err(), "the answer is read only when there is room");
+    let (queued, _) = slow.queued();
+    assert!((100..300).contains(&queued), "{queued}");
+    for _ in 0..3000 {
+        next(&mut slow).await;
+    }
+    reader.flush().await.unwrap();
+    assert_eq!((slow.dropped(), slow.queued()), (0, (0, 0)));
+    // A reader that goes away frees the connection.
+    for _ in 0..300 {
+        writer.publish("a", &payload).await.unwrap();
+    }
+    writer.flush().await.unwrap();
+    drop(slow);
+    timeout(PATIENCE, reader.flush()).await.unwrap().unwrap();
 }
