@@ -126,6 +126,7 @@ impl FanOut {
             settings,
             access: Access::default(),
             websocket_access: None,
+            room_up_to: None,
             info: Info::default(),
         };
         let door = NatsDoor {

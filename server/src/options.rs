@@ -4,6 +4,18 @@ use std::time::Duration;
 
 use crate::peer::Authorization;
 
+/// What is not the same in two sets of options.
+pub(crate) struct Difference {
+    /// The key in a configuration file.
+    pub(crate) name: &'static str,
+    /// The name inside the reference server, which its messages use.
+    pub(crate) go_name: &'static str,
+    pub(crate) old: String,
+    pub(crate) new: String,
+    /// Whether a running server can follow.
+    pub(crate) can_change: bool,
+}
+
 /// Options of a server to be, made by [`Server::builder`](crate::Server::builder).
 ///
 /// Every option has a default; the defaults that concern clients are the reference server's.
@@ -126,5 +138,56 @@ impl Builder {
     pub fn authorization(mut self, authorization: Authorization) -> Self {
         self.authorization = authorization;
         self
+    }
+
+    /// What `new` has otherwise.
+    pub(crate) fn differences(&self, new: &Self) -> Vec<Difference> {
+        let mut found = Vec::new();
+        let mut compare = |name, go_name, can_change, old: String, new: String| {
+            if old != new {
+                found.push(Difference {
+                    name,
+                    go_name,
+                    old,
+                    new,
+                    can_change,
+                });
+            }
+        };
+        macro_rules! compare {
+            ($($name:literal $go_name:literal $can_change:literal $field:ident;)*) => {
+                $(compare(
+                    $name,
+                    $go_name,
+                    $can_change,
+                    format!("{:?}", self.$field),
+                    format!("{:?}", new.$field),
+                );)*
+            };
+        }
+        compare! {
+            "host" "Host" false host;
+            "port" "Port" false port;
+            "server_name" "ServerName" false name;
+            "max_pending" "MaxPending" false pending_max;
+            "max_subscriptions" "MaxSubs" false subscriptions_max;
+            "no_header_support" "NoHeaderSupport" false has_headers;
+            "max_payload" "MaxPayload" true payload_max;
+            "max_control_line" "MaxControlLine" true control_line_max;
+            "max_connections" "MaxConn" true connections_max;
+            "write_deadline" "WriteDeadline" true write_deadline;
+            "ping_interval" "PingInterval" true ping_interval;
+            "ping_max" "MaxPingsOut" true ping_max;
+        }
+        if self.authorization != new.authorization {
+            found.push(Difference {
+                name: "authorization",
+                go_name: "Authorization",
+                old: String::new(),
+                new: String::new(),
+                can_change: true,
+            });
+        }
+        found
     }
 }

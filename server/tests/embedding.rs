@@ -3,57 +3,15 @@
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking, in its helpers too.
 
+mod typist;
+
 use std::time::Duration;
 
 use dunlin_server::{Pipe, Server};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
-
-/// A person with a stream of bytes.
-struct Typist<S> {
-    stream: BufReader<S>,
-}
-
-impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Typist<S> {
-    async fn greet(stream: S) -> Self {
-        let mut typist = Self {
-            stream: BufReader::new(stream),
-        };
-        assert!(typist.line().await.starts_with("INFO {"));
-        typist.type_line("CONNECT {\"verbose\":false}").await;
-        typist
-    }
-
-    async fn type_line(&mut self, line: &str) {
-        let line = format!("{line}\r\n");
-        self.stream.write_all(line.as_bytes()).await.unwrap();
-    }
-
-    /// The next line, without its end; empty at the end of the stream.
-    async fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.stream.read_line(&mut line).await.unwrap();
-        line.trim_end().to_owned()
-    }
-
-    async fn expect(&mut self, lines: &[&str]) {
-        for expected in lines {
-            assert_eq!(self.line().await, *expected);
-        }
-    }
-
-    async fn barrier(&mut self) {
-        self.type_line("PING").await;
-        self.expect(&["PONG"]).await;
-    }
-
-    async fn until_end(&mut self) -> Vec<u8> {
-        let mut rest = Vec::new();
-        self.stream.read_to_end(&mut rest).await.unwrap();
-        rest
-    }
-}
+use typist::Typist;
 
 async fn start() -> Server {
     Server::builder().port(0).start().await.unwrap()

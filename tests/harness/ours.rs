@@ -9,7 +9,7 @@ use dunlin_server::Server;
 use crate::options::Options;
 
 /// An embedded server.
-pub(crate) struct Ours(Server);
+pub(crate) struct Ours(Box<Server>);
 
 impl Ours {
     pub(crate) async fn start(options: &Options) -> Result<Self, String> {
@@ -48,7 +48,7 @@ impl Ours {
             .start()
             .await
             .map_err(|error| format!("dunlin: {error}"))?;
-        Ok(Self(server))
+        Ok(Self(Box::new(server)))
     }
 
     pub(crate) async fn stop(self) {

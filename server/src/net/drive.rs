@@ -163,7 +163,7 @@ impl<S: Socket> Connection<S> {
             }
             if self
                 .stall
-                .is_some_and(|stall| stall.since + hub.bounds.write_deadline <= now)
+                .is_some_and(|stall| stall.since + hub.write_deadline() <= now)
             {
                 self.outbox.end(Reason::SlowConsumerWriteDeadline);
                 return Poll::Ready(());
@@ -432,7 +432,7 @@ impl<S: Socket> Connection<S> {
             (_, Some(stall)) => self
                 .session
                 .deadline()
-                .min(stall.since + hub.bounds.write_deadline),
+                .min(stall.since + hub.write_deadline()),
             _ => self.session.deadline(),
         };
         if self.armed.is_none_or(|armed| due < armed) {

@@ -33,14 +33,20 @@ pub(super) type Alive = mpsc::Sender<Infallible>;
 pub(crate) struct Hub {
     pub(super) timers: Timers,
     workers: Workers,
-    pub(super) bounds: Bounds,
+    pub(super) pending_max: usize,
+    write_deadline_nanos: AtomicU64,
     pool: Arc<Pool>,
-    open: Mutex<HashMap<u64, Arc<Outbox>>>,
+    pub(super) open: Mutex<HashMap<u64, Arc<Outbox>>>,
     next_id: AtomicU64,
     /// Somebody worked since memory was last tidied.
     is_untidy: AtomicBool,
     is_stopping: AtomicBool,
-    stop: Notify,
+    /// Nobody new is accepted.
+    pub(super) is_closed: AtomicBool,
+    /// Tells of both.
+    pub(super) stop: Notify,
+    /// The last connection has left.
+    pub(super) emptied: Notify,
     /// Every task holds one; when the last is gone, so is the server.
     alive: Mutex<Option<Alive>>,
     /// How many jobs may run in the background at a time: no more than there are cores.
@@ -71,13 +77,16 @@ impl Hub {
         let hub = Arc::new(Self {
             timers: Timers::default(),
             workers: Workers::new(Arc::clone(&pool)),
-            bounds,
+            pending_max: bounds.pending_max,
+            write_deadline_nanos: AtomicU64::new(nanos(bounds.write_deadline)),
             pool,
             open: Mutex::default(),
             next_id: AtomicU64::new(1),
             is_untidy: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
             stop: Notify::new(),
+            emptied: Notify::new(),
             alive: Mutex::new(Some(alive)),
             jobs: Arc::new(Semaphore::new(cores)),
             runtime: Handle::current(),
@@ -118,6 +127,9 @@ impl Hub {
     pub(super) fn forget(&self, id: u64) {
         let mut open = self.open.lock();
         open.remove(&id);
+        if open.is_empty() {
+            self.emptied.notify_waiters();
+        }
         if open.len() * 8 < open.capacity() {
             let len = open.len() * 2;
             open.shrink_to(len);
@@ -133,18 +145,28 @@ impl Hub {
         self.is_stopping.load(Ordering::Acquire)
     }
 
-    /// Resolves when the server stops.
-    pub(super) async fn stopped(&self) {
+    /// How long a reader may take nothing while something waits for it.
+    pub(super) fn write_deadline(&self) -> Duration {
+        Duration::from_nanos(self.write_deadline_nanos.load(Ordering::Relaxed))
+    }
+
+    /// From now on a reader may take nothing for so long.
+    pub(crate) fn set_write_deadline(&self, deadline: Duration) {
+        self.write_deadline_nanos
+            .store(nanos(deadline), Ordering::Relaxed);
+    }
+
+    /// Resolves when nobody new is to be accepted.
+    pub(super) async fn closed(&self) {
         loop {
             let notified = self.stop.notified();
-            if self.is_stopping() {
+            if self.is_stopping() || self.is_closed.load(Ordering::Acquire) {
                 return;
             }
             notified.await;
         }
     }
 
-    #[allow(dead_code, reason = "for reloading")]
     /// Has every session look at what all of them share.
     pub(crate) fn notify_all(&self) {
         let open: Vec<_> = self.open.lock().values().cloned().collect();
@@ -218,4 +240,8 @@ impl Background for Hub {
             let _ = tokio::task::spawn_blocking(job).await;
         });
     }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

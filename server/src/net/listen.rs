@@ -54,7 +54,7 @@ impl Listener {
     pub(crate) fn listen(self, socket: TcpListener) {
         let hub = Arc::clone(&self.hub);
         hub.spawn(async move {
-            let mut stopped = std::pin::pin!(self.hub.stopped());
+            let mut stopped = std::pin::pin!(self.hub.closed());
             let mut is_failing = false; // So that a full table is logged once, not ten times a second.
             loop {
                 let accepted = std::future::poll_fn(|cx| {
@@ -105,7 +105,7 @@ impl Listener {
         socket: S,
         secured: Option<Box<Secured>>,
     ) {
-        let outbox = Arc::new(Outbox::new(socket, self.hub.bounds.pending_max));
+        let outbox = Arc::new(Outbox::new(socket, self.hub.pending_max));
         let shared: Arc<Outbox> = outbox.clone();
         let Some((id, alive)) = self.hub.enter(&shared) else {
             return arrival.turn_away(Reason::ServerShutdown);

@@ -64,11 +64,11 @@ pub struct Statistics {
 /// Everybody who is here.
 pub(crate) struct Table {
     state: Mutex<State>,
-    connections_max: usize,
 }
 
 #[derive(Default)]
 struct State {
+    connections_max: usize,
     present: HashMap<u64, Arc<Tally>>,
     last_id: u64,
     gone: Statistics, // The sums of those who left; `connections` and `subscriptions` unused.
@@ -86,9 +86,24 @@ pub(crate) struct Loss {
 impl Table {
     pub(crate) fn new(connections_max: usize) -> Self {
         Self {
-            state: Mutex::default(),
-            connections_max,
+            state: Mutex::new(State {
+                connections_max,
+                ..State::default()
+            }),
         }
+    }
+
+    /// Allows so many from now on; tells up to which number those who are here may stay, if there
+    /// are more.
+    pub(crate) fn make_room_for(&self, connections_max: usize) -> Option<u64> {
+        let mut state = self.state.lock();
+        state.connections_max = connections_max;
+        if state.present.len() <= connections_max {
+            return None;
+        }
+        let mut ids: Vec<u64> = state.present.keys().copied().collect();
+        ids.sort_unstable();
+        Some(connections_max.checked_sub(1).map_or(0, |last| ids[last]))
     }
 
     /// Gives a newcomer its number, and a tally if there is room.
@@ -97,7 +112,7 @@ impl Table {
         state.last_id += 1;
         state.gone.total_connections += 1;
         let id = state.last_id;
-        if state.present.len() >= self.connections_max {
+        if state.present.len() >= state.connections_max {
             state.gone.refused_connections += 1;
             return (id, None);
         }

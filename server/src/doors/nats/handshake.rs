@@ -117,6 +117,11 @@ impl TextSession {
         if self.terms.info != before.info {
             self.renew_info(wakes);
         }
+        let id = self.reader.id;
+        if self.terms.room_up_to.is_some_and(|last| id > last) {
+            self.reader.say_err(ErrText::MaximumConnections, wakes);
+            return Verdict::Close(Reason::MaximumConnectionsExceeded);
+        }
         self.reconsider(wakes)
     }
 

@@ -86,7 +86,10 @@ impl TextSession {
             return self.accept(&connect, None, now, wakes);
         }
         match access.check(&self.claim(&connect)) {
-            Answer::Granted(identity) => self.accept(&connect, Some(identity), now, wakes),
+            Answer::Granted(identity) => {
+                self.is_guest = false;
+                self.accept(&connect, Some(identity), now, wakes)
+            }
             Answer::Guest(identity) => {
                 self.is_guest = true;
                 self.accept(&connect, Some(identity), now, wakes)
@@ -174,6 +177,7 @@ impl TextSession {
         };
         // The rules may have changed meanwhile.
         let access = self.terms.access(&self.way);
+        self.is_guest = false;
         match found.and_then(|identity| access.again(&identity)) {
             Some(identity) => self.accept(&check.connect, Some(identity), now, wakes),
             None => self.refuse(now),
@@ -203,7 +207,7 @@ impl TextSession {
         let access = terms.access(&self.way);
         match (&self.standing, access.is_required()) {
             (Standing::Admitted, true) => {}
-            (Standing::Admitted, false) | (Standing::Stranger { .. }, false) => {
+            (Standing::Admitted | Standing::Stranger { .. }, false) => {
                 self.become_known(None, wakes);
                 return Verdict::Continue;
             }
@@ -211,7 +215,10 @@ impl TextSession {
         }
         let known = match &self.identity {
             Some(identity) if !self.is_guest => access.again(identity),
-            _ => access.guest().cloned(),
+            _ => {
+                self.is_guest = true;
+                access.guest().cloned()
+            }
         };
         match known {
             Some(identity) => self.become_known(Some(identity), wakes),

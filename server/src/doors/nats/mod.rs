@@ -94,7 +94,6 @@ impl Nats {
         Arc::clone(&self.terms.read())
     }
 
-    #[allow(dead_code, reason = "for reloading")]
     /// Lets something else hold; sessions see it when they are notified.
     pub(crate) fn set_terms(&self, terms: Arc<Terms>) {
         *self.terms.write() = terms;

@@ -12,6 +12,8 @@ pub(crate) struct Terms {
     pub(crate) access: Access,
     /// Where WebSockets have rules of their own.
     pub(crate) websocket_access: Option<Access>,
+    /// Connections with a higher number have no room any more; none: all have.
+    pub(crate) room_up_to: Option<u64>,
     /// INFO as everybody gets it, but for what concerns one way in or one connection.
     pub(crate) info: Info,
 }

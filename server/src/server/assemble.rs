@@ -1,0 +1,77 @@
+//! From options to the parts that a server is put together from.
+
+use std::io;
+
+use dunlin_protocol::{Info, Limits};
+
+use super::StartError;
+use crate::doors::nats::{Settings, Terms};
+use crate::net::bind;
+use crate::options::Builder;
+use crate::peer::Access;
+
+/// The version of the reference server whose behaviour is offered; clients compare it.
+const REFERENCE_VERSION: &str = "2.15.2";
+
+/// What holds for everybody as long as these options do. `info` says who the server is.
+///
+/// # Errors
+///
+/// The options contradict each other.
+pub(super) fn terms(options: &Builder, info: Info) -> Result<Terms, StartError> {
+    if options.payload_max > options.pending_max {
+        return Err(StartError::PayloadOverPending {
+            payload_max: options.payload_max,
+            pending_max: options.pending_max,
+        });
+    }
+    Ok(Terms {
+        settings: settings(options),
+        access: Access::new(&options.authorization).map_err(StartError::Authorization)?,
+        websocket_access: None,
+        room_up_to: None,
+        info: Info {
+            max_payload: options.payload_max as i64,
+            ..info
+        },
+    })
+}
+
+/// Binds the first address of the host that can be bound.
+pub(super) async fn bind_first(options: &Builder) -> Result<tokio::net::TcpListener, StartError> {
+    let resolved = tokio::net::lookup_host((options.host.as_str(), options.port)).await;
+    let addresses = resolved.map_err(|error| StartError::listen(options, error))?;
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in addresses {
+        match bind(address) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => last = error,
+        }
+    }
+    Err(StartError::listen(options, last))
+}
+
+fn settings(options: &Builder) -> Settings {
+    Settings {
+        limits: Limits {
+            control_line_max: options.control_line_max,
+            payload_max: options.payload_max,
+            has_headers: options.has_headers,
+        },
+        ping_interval: options.ping_interval,
+        ping_max: options.ping_max,
+    }
+}
+
+pub(super) fn info(options: &Builder) -> Info {
+    let server_id = nkeys::KeyPair::new_server().public_key();
+    Info {
+        server_name: options.name.clone().unwrap_or_else(|| server_id.clone()),
+        server_id,
+        version: REFERENCE_VERSION.to_owned(),
+        proto: 1,
+        go: concat!("rust (dunlin ", env!("CARGO_PKG_VERSION"), ")").to_owned(),
+        headers: options.has_headers,
+        ..Info::default()
+    }
+}

@@ -1,0 +1,168 @@
+//! Opens the doors and shuts them.
+
+mod assemble;
+mod error;
+mod reload;
+mod retire;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+pub use error::StartError;
+pub use reload::{Change, ReloadError};
+
+use crate::doors::nats::{Nats, NatsDoor, Way};
+use crate::net::{AllGone, Bounds, Hub, Listener, Pipe};
+use crate::options::Builder;
+use crate::peer::{ConnectionType, Host, Statistics};
+
+/// A server that runs until it is shut down or dropped.
+///
+/// Dropping it stops it as [`Server::shutdown`] does, but does not wait: its tasks end by
+/// themselves soon after, or with the runtime.
+pub struct Server {
+    address: SocketAddr,
+    host: Arc<Host>,
+    hub: Arc<Hub>,
+    nats: Arc<Nats>,
+    way: Arc<Way>,
+    /// What holds now; changed by a reload.
+    options: Mutex<Builder>,
+    gone: AllGone,
+}
+
+impl Server {
+    /// Options for a new server.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    async fn start(options: Builder) -> Result<Self, StartError> {
+        let terms = assemble::terms(&options, assemble::info(&options))?;
+        let socket = assemble::bind_first(&options).await?;
+        let address = socket
+            .local_addr()
+            .map_err(|error| StartError::listen(&options, error))?;
+        let host = Arc::new(Host::new(
+            options.connections_max,
+            options.subscriptions_max,
+        ));
+        tracing::info!("  Name:     {}", terms.info.server_name);
+        tracing::info!("  ID:       {}", terms.info.server_id);
+        let bounds = Bounds {
+            pending_max: options.pending_max,
+            write_deadline: options.write_deadline,
+        };
+        let (hub, gone) = Hub::start(bounds);
+        let way = Way {
+            host: options.host.clone(),
+            port: address.port(),
+            ..Way::default()
+        };
+        let nats = Nats::new(Arc::clone(&host), hub.clone(), Arc::new(terms));
+        let server = Self {
+            address,
+            host,
+            hub,
+            nats,
+            way: Arc::new(way),
+            options: Mutex::new(options),
+            gone,
+        };
+        server.listener(&server.way).listen(socket);
+        tracing::info!("Listening for client connections on {address}");
+        tracing::info!("Server is ready");
+        Ok(server)
+    }
+
+    /// Where the server listens; the port is the real one where 0 was asked for.
+    pub fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What a NATS client connects to: `nats://` and the address.
+    pub fn url(&self) -> String {
+        format!("nats://{}", self.address)
+    }
+
+    /// Opens a connection without a socket: the server's side is served like any other, the other
+    /// side is returned as a stream of bytes for a client.
+    ///
+    /// After a shutdown the stream is at its end from the start.
+    pub fn connect(&self) -> Pipe {
+        let way = Way {
+            kind: ConnectionType::InProcess,
+            ..(*self.way).clone()
+        };
+        self.listener(&Arc::new(way)).connect_in_process()
+    }
+
+    /// What has been counted since the start.
+    pub fn statistics(&self) -> Statistics {
+        self.host.statistics()
+    }
+
+    /// How many connections and subscriptions have left since the start. Costs two locks, however
+    /// many there are; [`Server::statistics`] asks every connection.
+    pub fn departures(&self) -> (u64, u64) {
+        self.host.departures()
+    }
+
+    /// Stops: accepts nobody any more, sends to every reader what is queued for it (for at most
+    /// two seconds), closes all connections, and returns when no task is left.
+    ///
+    /// # Cancel safety
+    ///
+    /// The stop goes on when the future is dropped; only the waiting ends.
+    pub async fn shutdown(mut self) {
+        self.hub.stop();
+        self.gone.wait().await;
+    }
+
+    fn listener(&self, way: &Arc<Way>) -> Listener {
+        Listener {
+            hub: Arc::clone(&self.hub),
+            door: Arc::new(NatsDoor {
+                nats: Arc::clone(&self.nats),
+                way: Arc::clone(way),
+            }),
+        }
+    }
+}
+
+impl Builder {
+    /// Starts the server on the runtime of the caller; it accepts connections when this returns.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be resolved or bound, or options contradict each other; nothing runs
+    /// then.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O and time enabled.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future leaves nothing behind.
+    pub async fn start(self) -> Result<Server, StartError> {
+        Server::start(self).await
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.hub.stop();
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}

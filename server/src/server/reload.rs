@@ -1,0 +1,100 @@
+//! Other options for a server that runs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Server, StartError, assemble};
+use crate::options::{Builder, Difference};
+
+/// An option that has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Change {
+    /// Its key in a configuration file.
+    pub name: &'static str,
+    /// Its new value; empty for what holds secrets.
+    pub value: String,
+}
+
+impl Server {
+    /// Lets `options` hold instead of those before: all of them, or nothing changes.
+    ///
+    /// What can change: limits of payloads, control lines and connections, pings, the write
+    /// deadline, and who may connect. Connections that are there feel it: a user who is gone, or
+    /// whose password is another now, is closed with `Authorization Violation`; a subscription that
+    /// is not allowed any more is taken back, with a `Permissions Violation` that names it; with
+    /// fewer connections allowed, the youngest go. Returns what has changed; connections may notice
+    /// a moment later.
+    ///
+    /// # Errors
+    ///
+    /// An option differs that cannot change, or the options contradict each other; the old ones go
+    /// on.
+    pub fn reload(&self, options: Builder) -> Result<Vec<Change>, ReloadError> {
+        let mut current = self.options.lock();
+        let differences = current.differences(&options);
+        if let Some(fixed) = differences.iter().find(|known| !known.can_change) {
+            return Err(ReloadError::Unsupported {
+                option: fixed.go_name,
+                old: fixed.old.clone(),
+                new: fixed.new.clone(),
+            });
+        }
+        let info = self.nats.terms().info.clone();
+        let mut terms = assemble::terms(&options, info).map_err(ReloadError::Options)?;
+        terms.room_up_to = self.host.table.make_room_for(options.connections_max);
+        self.hub.set_write_deadline(options.write_deadline);
+        self.nats.set_terms(Arc::new(terms));
+        self.hub.notify_all();
+        *current = options;
+        Ok(differences.into_iter().map(Change::from).collect())
+    }
+}
+
+impl From<Difference> for Change {
+    fn from(difference: Difference) -> Self {
+        Self {
+            name: difference.name,
+            value: difference.new,
+        }
+    }
+}
+
+/// Why options were not taken over; the old ones go on.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ReloadError {
+    /// An option differs that cannot change while the server runs.
+    #[non_exhaustive]
+    Unsupported {
+        /// Its name inside the reference server, which tools know.
+        option: &'static str,
+        /// What holds.
+        old: String,
+        /// What was asked for.
+        new: String,
+    },
+    /// The options contradict each other.
+    Options(StartError),
+}
+
+impl fmt::Display for ReloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsupported { option, old, new } => write!(
+                f,
+                "config reload not supported for {option}: old={old}, new={new}"
+            ),
+            Self::Options(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ReloadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unsupported { .. } => None,
+            Self::Options(error) => Some(error),
+        }
+    }
+}

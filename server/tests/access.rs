@@ -1,0 +1,272 @@
+//! Who may connect, inside a program: keys, slow passwords, and what happens to those who are there
+//! when the rules change, or when the server is about to go.
+
+#![allow(clippy::unwrap_used)] // A test fails by panicking, in its helpers too.
+
+mod typist;
+
+use std::time::Duration;
+
+use dunlin_server::{Authorization, Builder, Permissions, Pipe, ReloadError, Server, User};
+use tokio::net::TcpStream;
+use typist::Typist;
+
+fn options(authorization: Authorization) -> Builder {
+    Server::builder().port(0).authorization(authorization)
+}
+
+async fn log_in(server: &Server, user: &str) -> Typist<Pipe> {
+    Typist::log_in(server.connect(), &credentials(user)).await
+}
+
+fn credentials(user: &str) -> String {
+    format!("\"user\":\"{user}\",\"pass\":\"{user}\"")
+}
+
+fn only(subjects: [&str; 1]) -> Permissions {
+    Permissions::new()
+        .allow_publish(subjects)
+        .allow_subscribe(subjects)
+}
+
+#[tokio::test]
+async fn a_key_signs_what_info_gives() {
+    let key = nkeys::KeyPair::new_user();
+    let users = Authorization::new().user(User::nkey(key.public_key()));
+    let server = options(users).start().await.unwrap();
+    for is_right in [true, false] {
+        let (mut client, info) = Typist::arrive(server.connect()).await;
+        let nonce = info.split("\"nonce\":\"").nth(1).unwrap();
+        let nonce = nonce.split('"').next().unwrap();
+        let signed = if is_right { nonce } else { "another" };
+        let signature = key.sign(signed.as_bytes()).unwrap();
+        let signature = data_encoding::BASE64URL_NOPAD.encode(&signature);
+        let public_key = key.public_key();
+        client
+            .type_line(&format!(
+                "CONNECT {{\"verbose\":true,\"nkey\":\"{public_key}\",\"sig\":\"{signature}\"}}"
+            ))
+            .await;
+        match is_right {
+            true => client.expect(&["+OK"]).await,
+            false => client.expect(&["-ERR 'Authorization Violation'", ""]).await,
+        }
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_slow_password_holds_nobody_up() {
+    let hash = bcrypt::hash("slow", 11).unwrap(); // A tenth of a second and more.
+    let users = Authorization::new()
+        .user(User::new("slow", hash))
+        .user(User::new("a", "a"));
+    let server = options(users).start().await.unwrap();
+    let mut other = log_in(&server, "a").await;
+    let (mut client, _) = Typist::arrive(server.connect()).await;
+    let connect = format!("CONNECT {{\"verbose\":false,{}}}", credentials("slow"));
+    client.type_line(&connect).await;
+    client.type_line("PING").await;
+    // With one thread for all, a check in the loop would let no other PONG come first.
+    let mut pongs = 0;
+    let pong = client.line();
+    tokio::pin!(pong);
+    let answered = loop {
+        tokio::select! {
+            line = &mut pong => break line,
+            () = other.barrier() => pongs += 1,
+        }
+    };
+    assert_eq!(answered, "PONG");
+    assert!(pongs > 10, "{pongs}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_are_late_and_counted() {
+    let users = Authorization::new().user(User::new("a", "a"));
+    let server = options(users).start().await.unwrap();
+    let start = tokio::time::Instant::now();
+    let (mut client, _) = Typist::arrive(server.connect()).await;
+    client
+        .type_line("CONNECT {\"user\":\"a\",\"pass\":\"b\"}")
+        .await;
+    client.expect(&["-ERR 'Authorization Violation'", ""]).await;
+    assert!(start.elapsed() >= Duration::from_millis(100));
+    drop(client);
+    let (mut silent, _) = Typist::arrive(server.connect()).await;
+    silent.expect(&["-ERR 'Authentication Timeout'", ""]).await;
+    drop(silent);
+    while server.statistics().authentication_failures < 2 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_is_gone_or_has_another_password_is_closed() {
+    let before = Authorization::new()
+        .user(User::new("gone", "gone"))
+        .user(User::new("changed", "changed"))
+        .user(User::new("stays", "stays"));
+    let server = options(before).start().await.unwrap();
+    let mut gone = log_in(&server, "gone").await;
+    let mut changed = log_in(&server, "changed").await;
+    let mut stays = log_in(&server, "stays").await;
+    let after = Authorization::new()
+        .user(User::new("changed", "other"))
+        .user(User::new("stays", "stays"));
+    let changes = server.reload(options(after)).unwrap();
+    assert_eq!(changes.len(), 1);
+    assert_eq!(changes[0].name, "authorization");
+    for client in [&mut gone, &mut changed] {
+        client.expect(&["-ERR 'Authorization Violation'", ""]).await;
+    }
+    stays.barrier().await;
+}
+
+#[tokio::test]
+async fn permissions_that_shrink_take_subscriptions_back() {
+    let with = |permissions| {
+        let user = User::new("a", "a").permissions(permissions);
+        Authorization::new().user(user).user(User::new("b", "b"))
+    };
+    let server = options(with(Permissions::new())).start().await.unwrap();
+    let (mut a, mut b) = (log_in(&server, "a").await, log_in(&server, "b").await);
+    for line in ["SUB a.* 1", "SUB b q 2", "PUB b 0", ""] {
+        a.type_line(line).await;
+    }
+    a.expect(&["MSG b 2 0", ""]).await;
+    server
+        .reload(options(with(only(["a.*"]).deny_subscribe(["a.no"]))))
+        .unwrap();
+    let lost =
+        "-ERR 'Permissions Violation for Subscription to \"b\" using queue \"q\" (sid \"2\")'";
+    a.expect(&[lost]).await;
+    a.type_line("PUB b 0\r\n").await;
+    a.expect(&["-ERR 'Permissions Violation for Publish to \"b\"'"])
+        .await;
+    for line in ["PUB b 0", "", "PUB a.no 0", "", "PUB a.yes 0", ""] {
+        b.type_line(line).await;
+    }
+    a.expect(&["MSG a.yes 1 0", ""]).await;
+    a.barrier().await;
+    // And back again.
+    server.reload(options(with(Permissions::new()))).unwrap();
+    a.type_line("PUB a.no 0\r\n").await;
+    a.expect(&["MSG a.no 1 0", ""]).await;
+}
+
+#[tokio::test]
+async fn whoever_came_without_a_name_is_asked_for_one() {
+    let server = options(Authorization::new()).start().await.unwrap();
+    let mut nobody = Typist::greet(server.connect()).await;
+    nobody.barrier().await;
+    let users = Authorization::new().user(User::new("a", "a").permissions(only(["a"])));
+    let guests = users.clone().no_auth_user("a");
+    server.reload(options(guests)).unwrap();
+    nobody.type_line("SUB b 1").await;
+    nobody
+        .expect(&["-ERR 'Permissions Violation for Subscription to \"b\"'"])
+        .await;
+    server.reload(options(users)).unwrap();
+    nobody.expect(&["-ERR 'Authorization Violation'", ""]).await;
+    server.reload(options(Authorization::new())).unwrap();
+    Typist::greet(server.connect()).await.barrier().await;
+}
+
+#[tokio::test]
+async fn limits_change_for_those_who_are_there() {
+    let server = options(Authorization::new()).start().await.unwrap();
+    let mut first = Typist::greet(server.connect()).await;
+    let mut second = Typist::greet(server.connect()).await;
+    first.barrier().await;
+    second.barrier().await;
+    let smaller = || options(Authorization::new()).max_connections(1);
+    server.reload(smaller().max_payload(4)).unwrap();
+    second
+        .expect(&["-ERR 'maximum connections exceeded'", ""])
+        .await;
+    first.type_line("PUB a 4\r\nfour").await;
+    first.barrier().await;
+    first.type_line("PUB a 5\r\nfives").await;
+    first
+        .expect(&["-ERR 'Maximum Payload Violation'", ""])
+        .await;
+    while server.statistics().connections > 0 {
+        tokio::task::yield_now().await;
+    }
+    let (mut third, info) = Typist::arrive(server.connect()).await;
+    assert!(info.contains("\"max_payload\":4,"), "{info}");
+    third.type_line("PING").await;
+    third.expect(&["PONG"]).await;
+}
+
+#[tokio::test]
+async fn what_cannot_change_changes_nothing() {
+    let server = options(Authorization::new()).start().await.unwrap();
+    let mut client = Typist::greet(server.connect()).await;
+    let error = server
+        .reload(options(Authorization::new().token("t")).max_pending(1 << 30))
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "config reload not supported for MaxPending: old=67108864, new=1073741824"
+    );
+    let broken = Authorization::new().no_auth_user("nobody");
+    let error = server.reload(options(broken)).unwrap_err();
+    assert!(matches!(error, ReloadError::Options(_)), "{error}");
+    client.barrier().await;
+    assert!(
+        server
+            .reload(options(Authorization::new()))
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lame_duck_says_so_and_goes_slowly() {
+    let server = Server::builder().port(0).start().await.unwrap();
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        clients.push(Typist::log_in(server.connect(), "\"name\":\"duck\"").await);
+    }
+    let mut old = Typist::greet(server.connect()).await; // Takes no INFO later.
+    old.barrier().await;
+    let start = tokio::time::Instant::now();
+    let seconds = Duration::from_secs;
+    let leaving = server.lame_duck(seconds(30), seconds(10));
+    let watching = async {
+        for client in &mut clients {
+            let info = client.line().await;
+            assert!(info.contains("\"ldm\":true"), "{info}");
+        }
+        assert!(TcpStream::connect(server.addr()).await.is_err());
+        clients[0].barrier().await;
+        assert!(start.elapsed() < seconds(10));
+        let ends: Vec<_> = clients
+            .into_iter()
+            .map(|mut client| tokio::spawn(async move { client.until_end().await }))
+            .collect();
+        let mut said = vec![old.until_end().await];
+        for end in ends {
+            said.push(end.await.unwrap());
+        }
+        for said in said {
+            let said = String::from_utf8(said).unwrap(); // The server goes on asking who is alive.
+            assert!(said.lines().all(|line| line == "PING"), "{said}");
+        }
+    };
+    tokio::join!(leaving, watching);
+    assert!(start.elapsed() >= seconds(12), "{:?}", start.elapsed());
+    assert!(start.elapsed() <= seconds(30), "{:?}", start.elapsed());
+    server.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lame_duck_without_clients_goes_at_once() {
+    let server = Server::builder().port(0).start().await.unwrap();
+    let start = tokio::time::Instant::now();
+    server
+        .lame_duck(Duration::from_secs(120), Duration::from_secs(10))
+        .await;
+    assert!(start.elapsed() < Duration::from_secs(1));
+}
