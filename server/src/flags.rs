@@ -64,6 +64,10 @@ pub(crate) struct Flags {
     #[arg(short, long, value_name = "FILE", help_heading = "Log")]
     pub(crate) log: Option<PathBuf>,
 
+    /// Put a log file aside when it has so many bytes; 0 never
+    #[arg(long = "log_size_limit", value_name = "BYTES", help_heading = "Log")]
+    pub(crate) log_size_limit: Option<i64>,
+
     /// Begin log lines with the time; -T=false leaves it out
     #[arg(short = 'T', long, help_heading = "Log")]
     pub(crate) logtime: bool,
@@ -163,11 +167,6 @@ const MISSING: &[Missing] = &[
         &["ports_file_dir"],
         true,
         "there is no ports file yet; the log tells the port",
-    ),
-    ignored(
-        &["log_size_limit"],
-        true,
-        "log files are not rotated; move them and send SIGUSR1",
     ),
     ignored(&["max_traced_msg_len"], true, "payloads are not traced"),
     ignored(&["profile"], true, "there is no profiling port"),

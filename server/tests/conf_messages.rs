@@ -41,7 +41,7 @@ fn told(settings: &Settings) -> String {
     }
     tell!(host port server_name max_payload max_control_line max_pending max_connections
         max_subscriptions write_deadline ping_interval ping_max no_header_support debug trace
-        logtime logtime_utc log_file pid_file);
+        logtime logtime_utc log_file log_format log_size_limit log_max_num pid_file);
     told.join(" ")
 }
 
@@ -202,6 +202,17 @@ fn names_switches_and_files() {
     check("pid_file: '/run/a.pid'", "pid_file=\"/run/a.pid\"");
     check("pidfile: a.pid", "pid_file=\"a.pid\"");
     check("no_system_account: true", "");
+    check("log_format: JSON", "log_format=Json");
+    check("log_format: text", "log_format=Text");
+    check(
+        "log_size_limit: 1kb; log_max_num: 3",
+        "log_size_limit=1024 log_max_num=3",
+    );
+    check("logfile_size_limit: 0; logfile_max_num: -1", "");
+    complains(
+        "log_format: xml",
+        "a.conf:1:13: there is no log format \"xml\"",
+    );
     complains(
         "server_name: \"a b\"",
         "a.conf:1:14: server name cannot contain spaces",
@@ -271,7 +282,6 @@ fn what_is_only_missing_is_one_warning() {
         "mqtt { port: 1883 }",
         "lame_duck_duration: \"30s\"",
         "syslog: true",
-        "log_size_limit: 1mb",
         "server_tags: [a, b]",
         "write_timeout: retry",
     ] {

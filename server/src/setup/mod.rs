@@ -11,7 +11,9 @@ mod system;
 use std::path::PathBuf;
 
 use dunlin_server::Builder;
-use dunlin_server::conf::{self, Diagnostic, Identity, Loaded, Settings, Severity, Sources};
+use dunlin_server::conf::{
+    self, Diagnostic, Identity, Loaded, LogFormat, Settings, Severity, Sources,
+};
 
 use crate::flags::{Flags, Remark};
 use crate::log::LogOptions;
@@ -141,6 +143,9 @@ impl Plan {
         let settings = &self.settings;
         LogOptions {
             file: settings.log_file.clone(),
+            size_limit: settings.log_size_limit,
+            files_max: settings.log_max_num,
+            format: settings.log_format.unwrap_or(LogFormat::Text),
             is_debug: settings.debug.unwrap_or(false),
             is_trace: settings.trace.unwrap_or(false),
             has_time: settings.logtime.unwrap_or(true),

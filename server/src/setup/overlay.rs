@@ -20,6 +20,9 @@ pub(super) fn lay_above(settings: &mut Settings, flags: &Flags, errors: &mut Vec
     if let Some(port) = flags.port.filter(|port| *port != 0) {
         settings.port = Some(u16::try_from(port).unwrap_or(0));
     }
+    if let Some(limit) = flags.log_size_limit {
+        settings.log_size_limit = u64::try_from(limit).ok().filter(|limit| *limit > 0);
+    }
     if flags.name.as_deref().is_some_and(|name| name.contains(' ')) {
         errors.push("server name cannot contain spaces".to_owned());
     }

@@ -142,3 +142,12 @@ pub(crate) fn talk(address: &str, lines: &str, wanted: &str) -> String {
     }
     said
 }
+
+/// Waits until somebody listens.
+pub(crate) fn wait_to_connect(address: &str) {
+    let start = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(start.elapsed() < PATIENCE, "nobody listens on {address}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

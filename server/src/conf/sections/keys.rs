@@ -25,8 +25,6 @@ const NO_LAME_DUCK: &str = "there is no lame duck mode yet";
 const NO_LAME_DUCK_HELP: &str = "stop the server with SIGTERM: what it has accepted is sent first";
 const NO_SYSLOG: &str = "there is no syslog";
 const NO_SYSLOG_HELP: &str = "the log goes to stderr, or to log_file";
-const NO_ROTATION: &str = "log files are not rotated";
-const NO_ROTATION_HELP: &str = "move the file away and send SIGUSR1, as logrotate does";
 const NO_LINKS: &str = "this server links to no other server";
 const NO_LINKS_HELP: &str = "clients of other servers are not reached";
 const NOTHING_TO_DO: &str = "nothing needs to be done";
@@ -85,10 +83,10 @@ pub(crate) const KNOWN: &[Known<Settings>] = known! {
     "logtime_utc" => Obeyed(read::logtime_utc);
     "log_file" / "logfile" => Obeyed(read::log_file);
     "log_size_limit" / "logfile_size_limit" =>
-        Ahead(read::log_size_limit, &Missing(NO_ROTATION, NO_ROTATION_HELP));
+        Obeyed(read::log_size_limit);
     "log_max_num" / "logfile_max_num" =>
-        Ahead(read::log_max_num, &Missing(NO_ROTATION, NO_ROTATION_HELP));
-    "log_format" => Ahead(read::log_format, &Missing("log lines are texts", NOTHING_TO_DO));
+        Obeyed(read::log_max_num);
+    "log_format" => Obeyed(read::log_format);
     "syslog" => Missing(NO_SYSLOG, NO_SYSLOG_HELP);
     "remote_syslog" => Missing(NO_SYSLOG, NO_SYSLOG_HELP);
     "max_traced_msg_len" => Ahead(
