@@ -1,0 +1,65 @@
+//! The program `dunlin`: one command line for everything that has to do with messages.
+//!
+//! In: arguments, environment, stdin. Out: results on stdout, what a person should know on stderr,
+//! and an exit code.
+
+mod body;
+mod connect;
+mod context;
+mod failure;
+mod jobs;
+mod json;
+mod output;
+mod pace;
+mod process;
+mod script;
+mod stop;
+mod template;
+mod text;
+mod verbs;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use verbs::{Common, Verb};
+
+fn main() -> ExitCode {
+    let CommandLine { verb, common } = CommandLine::parse();
+    match verb.run(&common) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(common.style.is_json),
+    }
+}
+
+/// One command line for NATS and dunlin: publish, subscribe, ask, answer, measure, watch.
+#[derive(Debug, Parser)]
+#[command(name = "dunlin", version, max_term_width = 100, after_help = AFTER_HELP)]
+struct CommandLine {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    common: Common,
+}
+
+const AFTER_HELP: &str = "\
+Where a server is, and who to be there, is taken from the flags, else from the environment, else \
+from the selected context of the official CLI.
+
+EXIT CODES
+  0    done
+  1    failed, for the reason printed
+  2    the arguments make no sense
+  3    not connected: no server, or the connection was lost for good
+  4    denied: wrong credentials, or the subject is not allowed
+  5    nobody takes requests on this subject
+  6    no answer in time
+  7    messages were lost, or the service answered with an error
+  130  stopped by a signal before the work was done";
+
+#[test]
+fn the_command_line_is_well_formed() {
+    use clap::CommandFactory;
+    CommandLine::command().debug_assert();
+}

@@ -1,0 +1,67 @@
+//! What the program can do: one file, or one room, for each verb.
+
+mod publish;
+mod reply;
+mod request;
+mod subscribe;
+
+use clap::{Args, Subcommand};
+
+use crate::connect::Connection;
+use crate::failure::Failure;
+use crate::output::Style;
+
+/// What every verb may be told.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    #[command(flatten)]
+    pub(crate) style: Style,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    #[command(visible_alias = "publish")]
+    Pub(publish::Publish),
+    #[command(visible_alias = "subscribe")]
+    Sub(subscribe::Subscribe),
+    #[command(visible_alias = "req")]
+    Request(request::Ask),
+    Reply(reply::Reply),
+}
+
+impl Verb {
+    pub(crate) fn run(self, common: &Common) -> Result<(), Failure> {
+        match self {
+            Self::Pub(publish) => light(publish.run(common)),
+            Self::Sub(subscribe) => parallel(subscribe.run(common)),
+            Self::Request(ask) => light(ask.run(common)),
+            Self::Reply(reply) => parallel(reply.run(common)),
+        }
+    }
+}
+
+/// Runs on this thread alone: what starts fast and ends soon.
+fn light(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    run(&mut tokio::runtime::Builder::new_current_thread(), work)
+}
+
+/// Runs with the connection on a thread of its own, so that a reader of stdout that stalls does not
+/// stop it: what finds no room then is dropped and counted here, where it can be told.
+fn parallel(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    run(builder.worker_threads(1), work)
+}
+
+fn run(
+    builder: &mut tokio::runtime::Builder,
+    work: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    let runtime = builder.enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::because("cannot start the runtime", error))?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_background(); // A thread that waits for stdin would never come back.
+    outcome
+}

@@ -1,0 +1,197 @@
+//! `dunlin request`: asks, and shows the answer or all answers.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::Args;
+use dunlin::{Client, HeaderMap, Message, Request, StatusCode, SubscribeOptions};
+use tokio::time::{Instant, timeout_at};
+
+use super::Common;
+use super::publish::{payload_max, refused, send};
+use crate::body::Body;
+use crate::failure::{Code, Failure};
+use crate::output::Output;
+use crate::stop::Stop;
+use crate::template::Filling;
+use crate::text::{self, counted, show_duration};
+use crate::view::{View, readable};
+
+/// Ask, and show the answer
+#[derive(Debug, Args)]
+#[command(after_help = "\
+EXAMPLES
+  dunlin request time.now
+  dunlin request -H 'Accept: json' --timeout 500ms users.find '{\"id\":7}'
+  dunlin request --replies 0 --gap 300ms '$SRV.PING'")]
+pub(crate) struct Ask {
+    /// Whom to ask
+    subject: String,
+
+    #[command(flatten)]
+    body: Body,
+
+    /// How long to wait
+    #[arg(short, long, value_name = "DURATION", default_value = "5s", value_parser = text::duration)]
+    timeout: Duration,
+
+    /// Wait for so many answers; 0 takes all that come in time
+    #[arg(short = 'n', long, value_name = "N", default_value = "1", value_parser = text::amount,
+          hide_default_value = true)]
+    replies: u64,
+
+    /// With several answers: end when none has come for this long after another
+    #[arg(short, long, value_name = "DURATION", value_parser = text::duration)]
+    gap: Option<Duration>,
+
+    /// Show subject and headers too
+    #[arg(long = "full", conflicts_with = "is_json")]
+    is_full: bool,
+}
+
+/// One question, ready to be sent.
+struct Question {
+    subject: String,
+    headers: Option<HeaderMap>,
+    payload: Vec<u8>,
+}
+
+impl Ask {
+    pub(crate) async fn run(self, common: &Common) -> Result<(), Failure> {
+        let mut stop = Stop::listen()?;
+        let client = common.connection.connect("request").await?;
+        let question = self.question(&client).await?;
+        let start = Instant::now();
+        let mut output = Output::new();
+        let asked = async {
+            match self.replies {
+                1 => self.one(&client, question, common, &mut output).await,
+                _ => self.many(&client, question, common, &mut output).await,
+            }
+        };
+        let count = tokio::select! {
+            biased;
+            () = stop.asked() => return Err(Failure::silent(Code::Interrupted)),
+            count = asked => count?,
+        };
+        let elapsed = show_duration(start.elapsed());
+        common
+            .style
+            .tell(|| format!("{} in {elapsed}", counted(count, "answer")));
+        Ok(())
+    }
+
+    async fn question(&self, client: &Client) -> Result<Question, Failure> {
+        let content = self.body.template(payload_max(client)).await?;
+        let mut filling = Filling {
+            count: 1,
+            ..Filling::default()
+        };
+        let subject = self.body.text(&self.subject)?.filled(filling);
+        filling.subject = &subject;
+        let mut payload = Vec::new();
+        content.fill(filling, &mut payload);
+        Ok(Question {
+            headers: self.body.headers()?,
+            payload,
+            subject,
+        })
+    }
+
+    async fn one(
+        &self,
+        client: &Client,
+        question: Question,
+        common: &Common,
+        output: &mut Output,
+    ) -> Result<u64, Failure> {
+        let mut request = Request::new().timeout(self.timeout);
+        request = request.payload(Bytes::from(question.payload));
+        if let Some(headers) = question.headers {
+            request = request.headers(headers);
+        }
+        let answer = client.send_request(&question.subject, request).await?;
+        self.show(&answer, common, output)?;
+        service_error(&answer).map_or(Ok(1), Err)
+    }
+
+    async fn many(
+        &self,
+        client: &Client,
+        question: Question,
+        common: &Common,
+        output: &mut Output,
+    ) -> Result<u64, Failure> {
+        let (mut events, inbox) = (client.events(), client.new_inbox());
+        let mut answers = client.subscribe_at_once(&inbox, SubscribeOptions::new())?;
+        let (headers, payload) = (question.headers.as_ref(), &question.payload);
+        send(client, &question.subject, Some(&inbox), headers, payload).await?;
+        client.flush().await?;
+        refused(&mut events).await?;
+        let (end, mut seen, mut failed) = (Instant::now() + self.timeout, 0, None);
+        while self.replies == 0 || seen < self.replies {
+            let until = match self.gap {
+                Some(gap) if seen > 0 => end.min(Instant::now() + gap),
+                _ => end,
+            };
+            let Ok(Some(answer)) = timeout_at(until, answers.next()).await else {
+                break;
+            };
+            if answer.status == Some(StatusCode::NO_RESPONDERS) {
+                let text = format!(
+                    "nobody takes requests on this subject: {:?}",
+                    question.subject
+                );
+                return Err(Failure::new(Code::NoResponders, text));
+            }
+            seen += 1;
+            self.show(&answer, common, output)?;
+            failed = failed.or(service_error(&answer));
+        }
+        match failed {
+            Some(failure) => Err(failure),
+            None if seen < self.replies.max(1) => Err(self.missed(seen)),
+            None => Ok(seen),
+        }
+    }
+
+    fn missed(&self, seen: u64) -> Failure {
+        let wanted = counted(self.replies.max(1), "answer");
+        let wait = show_duration(self.timeout);
+        let text = format!("{seen} of {wanted} came within {wait}: {:?}", self.subject);
+        Failure::new(Code::TimedOut, text)
+    }
+
+    fn show(&self, answer: &Message, common: &Common, output: &mut Output) -> Result<(), Failure> {
+        // What would steer a terminal is shown in hex there; a pipe gets the bytes as they are.
+        let is_safe = !std::io::stdout().is_terminal() || readable(&answer.payload).is_some();
+        let view = match (common.style.is_json, self.is_full || !is_safe) {
+            (true, _) => View::Json { has_payload: true },
+            (_, true) => View::Full {
+                has_time: false,
+                has_payload: true,
+            },
+            _ => View::Raw { end: b'\n' },
+        };
+        let mut shown = Vec::new();
+        view.write(answer, &mut shown);
+        output.bytes(&shown)?;
+        output.flush()
+    }
+}
+
+/// The error that a service answered with, as the services convention puts it into headers.
+fn service_error(answer: &Message) -> Option<Failure> {
+    let headers = answer.headers.as_ref()?;
+    let code = headers.get_ignore_case("Nats-Service-Error-Code");
+    let text = headers.get_ignore_case("Nats-Service-Error");
+    if code.is_none() && text.is_none() {
+        return None;
+    }
+    let (code, text) = (code.unwrap_or("?"), text.unwrap_or("no reason given"));
+    Some(Failure::new(
+        Code::Lost,
+        format_args!("service error {code}: {}", crate::view::shown(text)),
+    ))
+}

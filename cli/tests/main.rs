@@ -1,0 +1,63 @@
+//! The command line, as people and scripts use it: sessions at a shell, played against dunlin and
+//! against nats-server, and what they print compared with files.
+
+mod play;
+mod session;
+
+use dunlin_tests::{Options, Target};
+
+/// Two tests for each file: against ours, and against the reference.
+macro_rules! sessions {
+    ($($name:ident)*) => {
+        const NAMES: &[&str] = &[$(stringify!($name)),*];
+        $(mod $name {
+            #[test]
+            fn ours() {
+                super::play_against(dunlin_tests::Target::Ours, stringify!($name));
+            }
+
+            #[test]
+            fn reference() {
+                super::play_against(dunlin_tests::Target::Reference, stringify!($name));
+            }
+        })*
+    };
+}
+
+sessions! {
+    contexts
+    failures
+    publish
+    reply
+    request
+    subscribe
+}
+
+fn play_against(target: Target, name: &str) {
+    if !target.is_here() {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime starts");
+    let server = runtime.block_on(target.start(&Options::default()));
+    let server = server.unwrap_or_else(|error| panic!("{error}"));
+    let url = format!("nats://{}", server.address());
+    let result = play::play(&session::folder().join(format!("{name}.txt")), target, &url);
+    runtime.block_on(server.stop());
+    if let Err(text) = result {
+        panic!("{text}");
+    }
+}
+
+#[test]
+fn every_session_is_played() {
+    let mut files: Vec<String> = std::fs::read_dir(session::folder())
+        .expect("the folder of the sessions")
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(".txt").map(str::to_owned))
+        .collect();
+    files.sort();
+    assert_eq!(files, NAMES);
+}
