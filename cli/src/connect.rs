@@ -55,51 +55,44 @@ pub(crate) struct Connection {
     connect_timeout: Option<Duration>,
 }
 
-/// Where and how to connect, settled.
+/// Where and how to connect, settled: each as far as somebody has said it.
+#[derive(Debug, Clone)]
 pub(crate) struct Target {
     /// One address, or several with commas.
     pub(crate) url: String,
-    options: ConnectOptions,
+    name: String,
+    user: Option<String>,
+    password: Option<String>,
+    token: Option<String>,
+    inbox_prefix: Option<String>,
+    connect_timeout: Option<Duration>,
 }
 
 impl Connection {
     /// Puts flags, environment and context together; `verb` names the connection.
     pub(crate) fn target(&self, verb: &str) -> Result<Target, Failure> {
-        let name = self
+        let context = self
             .context
             .clone()
             .or_else(|| environment(&["NATS_CONTEXT"]));
-        let context = Context::load(name.as_deref())?;
+        let context = Context::load(context.as_deref())?;
         let pick = |flag: &Option<String>, names: &[&str], context: Option<String>| {
             flag.clone().or_else(|| environment(names)).or(context)
         };
         let url = pick(&self.server, &["DUNLIN_URL", "NATS_URL"], context.url);
-        let user = pick(&self.user, &["NATS_USER"], context.user);
-        let password = pick(&self.password, &["NATS_PASSWORD"], context.password);
-        let token = pick(&self.token, &["NATS_TOKEN"], context.token);
-        let inbox = pick(
-            &self.inbox_prefix,
-            &["NATS_INBOX_PREFIX"],
-            context.inbox_prefix,
-        );
         let name = self.connection_name.clone();
-        let mut options = ConnectOptions::new().name(name.unwrap_or(format!("dunlin {verb}")));
-        options = match (user, password, token) {
-            (Some(user), Some(password), _) => options.user_and_password(user, password),
-            (Some(user), None, None) => options.token(user),
-            (_, _, Some(token)) => options.token(token),
-            (None, Some(_), None) => return Err(Failure::usage("a password without a user")),
-            (None, None, None) => options,
-        };
-        if let Some(prefix) = inbox {
-            options = options.custom_inbox_prefix(prefix);
-        }
-        if let Some(timeout) = self.connect_timeout {
-            options = options.connection_timeout(timeout);
-        }
         Ok(Target {
             url: url.unwrap_or_else(|| URL.to_owned()),
-            options,
+            name: name.unwrap_or_else(|| format!("dunlin {verb}")),
+            user: pick(&self.user, &["NATS_USER"], context.user),
+            password: pick(&self.password, &["NATS_PASSWORD"], context.password),
+            token: pick(&self.token, &["NATS_TOKEN"], context.token),
+            inbox_prefix: pick(
+                &self.inbox_prefix,
+                &["NATS_INBOX_PREFIX"],
+                context.inbox_prefix,
+            ),
+            connect_timeout: self.connect_timeout,
         })
     }
 
@@ -110,14 +103,32 @@ impl Connection {
 }
 
 impl Target {
-    /// Settings of the client beyond those of the command line.
-    pub(crate) fn with(self, change: impl FnOnce(ConnectOptions) -> ConnectOptions) -> Self {
-        let options = change(self.options);
-        Self { options, ..self }
+    /// The same, at another address.
+    pub(crate) fn at(mut self, url: &str) -> Self {
+        url.clone_into(&mut self.url);
+        self
     }
 
-    pub(crate) async fn connect(self) -> Result<Client, Failure> {
-        Ok(self.options.connect(self.url).await?)
+    pub(crate) async fn connect(&self) -> Result<Client, Failure> {
+        Ok(self.options()?.connect(&*self.url).await?)
+    }
+
+    fn options(&self) -> Result<ConnectOptions, Failure> {
+        let mut options = ConnectOptions::new().name(&self.name);
+        options = match (&self.user, &self.password, &self.token) {
+            (Some(user), Some(password), _) => options.user_and_password(user, password),
+            (Some(user), None, None) => options.token(user),
+            (_, _, Some(token)) => options.token(token),
+            (None, Some(_), None) => return Err(Failure::usage("a password without a user")),
+            (None, None, None) => options,
+        };
+        if let Some(prefix) = &self.inbox_prefix {
+            options = options.custom_inbox_prefix(prefix);
+        }
+        if let Some(timeout) = self.connect_timeout {
+            options = options.connection_timeout(timeout);
+        }
+        Ok(options)
     }
 }
 

@@ -74,6 +74,11 @@ impl Failure {
         Self::new(Code::Usage, text)
     }
 
+    /// Ends with another code.
+    pub(crate) fn with_code(self, code: Code) -> Self {
+        Self { code, ..self }
+    }
+
     /// Says with what it happened.
     pub(crate) fn about(mut self, what: impl Display) -> Self {
         self.text = self.text.map(|text| format!("{text}: {what}"));

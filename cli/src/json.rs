@@ -38,10 +38,6 @@ impl Object {
         }
     }
 
-    pub(crate) fn value(self, name: &str, value: &Value) -> Self {
-        self.raw(name, &value.to_string())
-    }
-
     pub(crate) fn list(self, name: &str, values: impl IntoIterator<Item = String>) -> Self {
         let values: Vec<String> = values.into_iter().collect();
         self.raw(name, &format!("[{}]", values.join(",")))

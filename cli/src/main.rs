@@ -7,11 +7,14 @@ mod body;
 mod connect;
 mod context;
 mod failure;
+mod gather;
+mod http;
 mod jobs;
 mod json;
 mod output;
 mod pace;
 mod process;
+mod publish;
 mod script;
 mod stop;
 mod template;
@@ -21,13 +24,13 @@ mod view;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use verbs::{Common, Verb};
 
 fn main() -> ExitCode {
     let CommandLine { verb, common } = CommandLine::parse();
-    match verb.run(&common) {
+    match verb.run(&common, CommandLine::command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(common.style.is_json),
     }
@@ -60,6 +63,5 @@ EXIT CODES
 
 #[test]
 fn the_command_line_is_well_formed() {
-    use clap::CommandFactory;
     CommandLine::command().debug_assert();
 }

@@ -9,6 +9,18 @@ pub(crate) fn amount(text: &str) -> Result<u64, String> {
     scaled(text, 1000.0)
 }
 
+/// Messages a second: `0.5`, `100`, `10k`.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
+    let rate = match text.parse::<f64>() {
+        Ok(rate) => rate,
+        Err(_) => amount(text)? as f64,
+    };
+    match rate > 0.0 && rate.is_finite() {
+        true => Ok(rate),
+        false => Err("a rate is more than nothing".to_owned()),
+    }
+}
+
 /// `128`, `4k`, `1M`: bytes in steps of 1,024; `B`, `KiB` and `KB` may be written too.
 pub(crate) fn size(text: &str) -> Result<usize, String> {
     let plain = text.trim_end_matches(['b', 'B']).trim_end_matches('i');

@@ -25,8 +25,13 @@ macro_rules! sessions {
 }
 
 sessions! {
+    bench
     contexts
+    credentials
+    discover
     failures
+    health
+    pages
     publish
     reply
     request

@@ -1,11 +1,17 @@
 //! What the program can do: one file, or one room, for each verb.
 
+mod bench;
+mod discover;
+mod health;
+mod nkey;
+mod pages;
+mod passwd;
 mod publish;
 mod reply;
 mod request;
 mod subscribe;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Command, Subcommand};
 
 use crate::connect::Connection;
 use crate::failure::Failure;
@@ -30,15 +36,30 @@ pub(crate) enum Verb {
     #[command(visible_alias = "req")]
     Request(request::Ask),
     Reply(reply::Reply),
+    Bench(bench::Bench),
+    Discover(discover::Discover),
+    Health(health::Health),
+    Passwd(passwd::Passwd),
+    Nkey(nkey::Nkey),
+    Completions(pages::Completions),
+    Man(pages::Man),
 }
 
 impl Verb {
-    pub(crate) fn run(self, common: &Common) -> Result<(), Failure> {
+    /// Does it; `command` is the whole command line, for those who write about it.
+    pub(crate) fn run(self, common: &Common, command: fn() -> Command) -> Result<(), Failure> {
         match self {
             Self::Pub(publish) => light(publish.run(common)),
             Self::Sub(subscribe) => parallel(subscribe.run(common)),
             Self::Request(ask) => light(ask.run(common)),
             Self::Reply(reply) => parallel(reply.run(common)),
+            Self::Bench(bench) => wide(bench.run(common)),
+            Self::Discover(discover) => light(discover.run(common)),
+            Self::Health(health) => light(health.run(common)),
+            Self::Passwd(passwd) => passwd.run(common),
+            Self::Nkey(nkey) => nkey.run(common),
+            Self::Completions(completions) => completions.run(command()),
+            Self::Man(man) => man.run(command()),
         }
     }
 }
@@ -53,6 +74,11 @@ fn light(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure>
 fn parallel(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     run(builder.worker_threads(1), work)
+}
+
+/// Runs on as many threads as the machine has cores.
+fn wide(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    run(&mut tokio::runtime::Builder::new_multi_thread(), work)
 }
 
 fn run(

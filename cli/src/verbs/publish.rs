@@ -1,9 +1,8 @@
 //! `dunlin pub`: says something on a subject, once or many times.
 
-use bytes::Bytes;
 use clap::Args;
-use dunlin::{Client, Event, Events, HeaderMap};
-use tokio::time::{Instant, timeout};
+use dunlin::{Client, HeaderMap};
+use tokio::time::Instant;
 
 use super::Common;
 use crate::body::{self, Body, Content};
@@ -11,6 +10,7 @@ use crate::failure::{Code, Failure};
 use crate::json::Object;
 use crate::output::say;
 use crate::pace::Pace;
+use crate::publish::{payload_max, refused, send};
 use crate::stop::Stop;
 use crate::template::{Filling, Template};
 use crate::text::{self, counted, show_duration};
@@ -44,20 +44,8 @@ pub(crate) struct Publish {
     count: u64,
 
     /// Publish no more than so many a second
-    #[arg(short, long, value_name = "MESSAGES", value_parser = rate)]
+    #[arg(short, long, value_name = "MESSAGES", value_parser = text::rate)]
     rate: Option<f64>,
-}
-
-/// Messages a second: 0.5, 100, 10k.
-fn rate(text: &str) -> Result<f64, String> {
-    let rate = match text.parse::<f64>() {
-        Ok(rate) => rate,
-        Err(_) => text::amount(text)? as f64,
-    };
-    match rate > 0.0 && rate.is_finite() {
-        true => Ok(rate),
-        false => Err("a rate is more than nothing".to_owned()),
-    }
 }
 
 /// A run, on its way.
@@ -165,50 +153,6 @@ impl Run<'_> {
         self.bytes += self.payload.len() as u64;
         Ok(())
     }
-}
-
-/// Publishes with whatever there is of reply and headers.
-pub(super) async fn send(
-    client: &Client,
-    subject: &str,
-    reply: Option<&str>,
-    headers: Option<&HeaderMap>,
-    payload: &[u8],
-) -> Result<(), Failure> {
-    match (reply, headers.cloned()) {
-        (None, None) => client.publish(subject, payload).await?,
-        (Some(reply), None) => client.publish_with_reply(subject, reply, payload).await?,
-        (None, Some(headers)) => {
-            client
-                .publish_with_headers(subject, headers, payload)
-                .await?
-        }
-        (Some(reply), Some(headers)) => {
-            let payload = Bytes::copy_from_slice(payload);
-            client
-                .publish_with_reply_and_headers(subject, reply, headers, payload)
-                .await?;
-        }
-    }
-    Ok(())
-}
-
-/// The largest payload that the server takes, in bytes.
-pub(super) fn payload_max(client: &Client) -> usize {
-    usize::try_from(client.server_info().max_payload).unwrap_or(0)
-}
-
-/// What the server has refused up to the last flush: its first complaint.
-///
-/// Its complaints come in the order of what they are about, and before the answer to the flush.
-pub(super) async fn refused(events: &mut Events) -> Result<(), Failure> {
-    let at_once = std::time::Duration::ZERO;
-    while let Ok(Some(event)) = timeout(at_once, events.next()).await {
-        if let Event::ServerError(error) = event {
-            return Err(error.into());
-        }
-    }
-    Ok(())
 }
 
 fn report(run: &Run<'_>, subject: &str, start: Instant, common: &Common) -> Result<(), Failure> {

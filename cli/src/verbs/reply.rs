@@ -8,12 +8,12 @@ use dunlin::{Client, HeaderMap, Message, SubscribeOptions, Subscriber};
 use tokio::sync::Notify;
 
 use super::Common;
-use super::publish::{payload_max, send};
 use crate::body::headers;
 use crate::connect::watch;
 use crate::failure::{Code, Failure};
 use crate::jobs::Jobs;
 use crate::process;
+use crate::publish::{payload_max, send};
 use crate::script::Script;
 use crate::stop::Stop;
 use crate::template::{Filling, Template};

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
-use dunlin::{Client, HeaderMap, Message, Request, StatusCode, SubscribeOptions};
-use tokio::time::{Instant, timeout_at};
+use dunlin::{Client, Message, Request};
+use tokio::time::Instant;
 
 use super::Common;
-use super::publish::{payload_max, refused, send};
 use crate::body::Body;
 use crate::failure::{Code, Failure};
+use crate::gather::{Question, Until, gather};
 use crate::output::Output;
+use crate::publish::payload_max;
 use crate::stop::Stop;
 use crate::template::Filling;
 use crate::text::{self, counted, show_duration};
@@ -48,13 +49,6 @@ pub(crate) struct Ask {
     /// Show subject and headers too
     #[arg(long = "full", conflicts_with = "is_json")]
     is_full: bool,
-}
-
-/// One question, ready to be sent.
-struct Question {
-    subject: String,
-    headers: Option<HeaderMap>,
-    payload: Vec<u8>,
 }
 
 impl Ask {
@@ -123,32 +117,18 @@ impl Ask {
         common: &Common,
         output: &mut Output,
     ) -> Result<u64, Failure> {
-        let (mut events, inbox) = (client.events(), client.new_inbox());
-        let mut answers = client.subscribe_at_once(&inbox, SubscribeOptions::new())?;
-        let (headers, payload) = (question.headers.as_ref(), &question.payload);
-        send(client, &question.subject, Some(&inbox), headers, payload).await?;
-        client.flush().await?;
-        refused(&mut events).await?;
-        let (end, mut seen, mut failed) = (Instant::now() + self.timeout, 0, None);
-        while self.replies == 0 || seen < self.replies {
-            let until = match self.gap {
-                Some(gap) if seen > 0 => end.min(Instant::now() + gap),
-                _ => end,
-            };
-            let Ok(Some(answer)) = timeout_at(until, answers.next()).await else {
-                break;
-            };
-            if answer.status == Some(StatusCode::NO_RESPONDERS) {
-                let text = format!(
-                    "nobody takes requests on this subject: {:?}",
-                    question.subject
-                );
-                return Err(Failure::new(Code::NoResponders, text));
-            }
-            seen += 1;
+        let until = Until {
+            answers: self.replies,
+            timeout: self.timeout,
+            gap: self.gap,
+        };
+        let mut failed = None;
+        let show = |answer: Message| {
             self.show(&answer, common, output)?;
-            failed = failed.or(service_error(&answer));
-        }
+            failed = failed.take().or(service_error(&answer));
+            Ok(())
+        };
+        let seen = gather(client, &question, until, show).await?;
         match failed {
             Some(failure) => Err(failure),
             None if seen < self.replies.max(1) => Err(self.missed(seen)),
