@@ -61,7 +61,12 @@ EXIT CODES
   7    messages were lost, or the service answered with an error
   130  stopped by a signal before the work was done";
 
-#[test]
-fn the_command_line_is_well_formed() {
-    CommandLine::command().debug_assert();
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        CommandLine::command().debug_assert();
+    }
 }

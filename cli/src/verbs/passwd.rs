@@ -108,8 +108,13 @@ const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// bcrypt takes 72 bytes; more is an error there, not here.
 const LINE_MAX: u64 = 4096;
 
-#[test]
-fn invented_passwords_differ() {
-    let (one, two) = (invented().unwrap(), invented().unwrap());
-    assert!(one != two && one.len() == LETTERS, "{one} {two}");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invented_passwords_differ() {
+        let (one, two) = (invented().unwrap(), invented().unwrap());
+        assert!(one != two && one.len() == LETTERS, "{one} {two}");
+    }
 }
