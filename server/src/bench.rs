@@ -14,7 +14,7 @@ use dunlin_protocol::{Info, Limits};
 use crate::bus::{Bus, Cache, Delivery, Message, Sink, Subscription};
 use crate::doors::nats::{Nats, NatsDoor, Settings, Terms};
 use crate::link::{Background, Door, Input, Origin, Outbox, Pool, Session, Wakes, Wire};
-use crate::peer::{Access, Host};
+use crate::peer::{Access, Host, Ledgers};
 
 /// More than any round of a bench queues for one reader, in bytes.
 const PENDING_MAX: usize = 1024 * 1024 * 1024;
@@ -121,7 +121,7 @@ impl FanOut {
             ping_interval: Duration::ZERO,
             ping_max: 2,
         };
-        let host = Arc::new(Host::new(readers + 1, None));
+        let host = Arc::new(Host::new(readers + 1, None, Ledgers::default()));
         let terms = Terms {
             settings,
             access: Access::default(),

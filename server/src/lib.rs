@@ -31,5 +31,5 @@ mod server;
 pub use auth::{Authorization, AuthorizationError, ConnectionType, Permissions, Responses, User};
 pub use net::Pipe;
 pub use options::Builder;
-pub use peer::Statistics;
+pub use peer::{Quota, Statistics};
 pub use server::{Change, ReloadError, Server, StartError};

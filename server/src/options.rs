@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::peer::Authorization;
+use crate::peer::{Authorization, Quota};
 
 /// What is not the same in two sets of options.
 pub(crate) struct Difference {
@@ -35,6 +35,8 @@ pub struct Builder {
     pub(crate) ping_max: u32,
     pub(crate) has_headers: bool,
     pub(crate) authorization: Authorization,
+    pub(crate) per_user: Quota,
+    pub(crate) per_address: Quota,
 }
 
 impl Default for Builder {
@@ -53,6 +55,8 @@ impl Default for Builder {
             ping_max: 2,
             has_headers: true,
             authorization: Authorization::default(),
+            per_user: Quota::default(),
+            per_address: Quota::default(),
         }
     }
 }
@@ -140,6 +144,18 @@ impl Builder {
         self
     }
 
+    /// What the connections of one user may have together. Default: no limit.
+    pub fn limits_per_user(mut self, quota: Quota) -> Self {
+        self.per_user = quota;
+        self
+    }
+
+    /// What the connections from one address may have together. Default: no limit.
+    pub fn limits_per_address(mut self, quota: Quota) -> Self {
+        self.per_address = quota;
+        self
+    }
+
     /// What `new` has otherwise.
     pub(crate) fn differences(&self, new: &Self) -> Vec<Difference> {
         let mut found = Vec::new();
@@ -172,6 +188,8 @@ impl Builder {
             "max_pending" "MaxPending" false pending_max;
             "max_subscriptions" "MaxSubs" false subscriptions_max;
             "no_header_support" "NoHeaderSupport" false has_headers;
+            "limits.per_user" "LimitsPerUser" false per_user;
+            "limits.per_address" "LimitsPerAddress" false per_address;
             "max_payload" "MaxPayload" true payload_max;
             "max_control_line" "MaxControlLine" true control_line_max;
             "max_connections" "MaxConn" true connections_max;

@@ -7,7 +7,7 @@ mod typist;
 
 use std::time::Duration;
 
-use dunlin_server::{Authorization, Builder, Permissions, Pipe, ReloadError, Server, User};
+use dunlin_server::{Authorization, Builder, Permissions, Pipe, Quota, ReloadError, Server, User};
 use tokio::net::TcpStream;
 use typist::Typist;
 
@@ -269,4 +269,98 @@ async fn a_lame_duck_without_clients_goes_at_once() {
         .lame_duck(Duration::from_secs(120), Duration::from_secs(10))
         .await;
     assert!(start.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn the_connections_of_a_user_are_counted_together() {
+    let users = Authorization::new()
+        .user(User::new("a", "a"))
+        .user(User::new("b", "b"));
+    let quota = Quota {
+        connections: Some(2),
+        subscriptions: Some(3),
+        ..Quota::default()
+    };
+    let options = options(users).limits_per_user(quota);
+    let server = options.start().await.unwrap();
+    let (mut first, mut second) = (log_in(&server, "a").await, log_in(&server, "a").await);
+    let (mut third, _) = Typist::arrive(server.connect()).await;
+    third
+        .type_line(&format!("CONNECT {{{}}}", credentials("a")))
+        .await;
+    third
+        .expect(&["-ERR 'maximum connections exceeded'", ""])
+        .await;
+    log_in(&server, "b").await.barrier().await;
+    for line in ["SUB a 1", "SUB b 2"] {
+        first.type_line(line).await;
+    }
+    first.barrier().await;
+    for line in ["SUB a 1", "SUB b 2"] {
+        second.type_line(line).await;
+    }
+    second
+        .expect(&["-ERR 'maximum subscriptions exceeded'"])
+        .await;
+    first.type_line("UNSUB 1").await;
+    first.barrier().await;
+    second.type_line("SUB b 2").await;
+    second.barrier().await;
+    drop(first);
+    while server.statistics().connections > 3 {
+        tokio::task::yield_now().await;
+    }
+    let mut fourth = loop {
+        // The place is given back when the server has seen the end.
+        let (mut client, _) = Typist::arrive(server.connect()).await;
+        let connect = format!("CONNECT {{\"verbose\":true,{}}}", credentials("a"));
+        client.type_line(&connect).await;
+        if client.line().await == "+OK" {
+            break client;
+        }
+    };
+    fourth.barrier().await;
+}
+
+#[tokio::test]
+async fn an_address_has_its_share() {
+    let quota = Quota {
+        connections: Some(1),
+        ..Quota::default()
+    };
+    let server = options(Authorization::new()).limits_per_address(quota);
+    let server = server.start().await.unwrap();
+    let dial = || TcpStream::connect(server.addr());
+    let mut first = Typist::greet(dial().await.unwrap()).await;
+    let (mut second, _) = Typist::arrive(dial().await.unwrap()).await;
+    second
+        .expect(&["-ERR 'maximum connections exceeded'", ""])
+        .await;
+    first.barrier().await;
+    assert_eq!(server.statistics().refused_connections, 1);
+    Typist::greet(server.connect()).await.barrier().await; // It has no address.
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_publishes_too_fast_is_read_later_and_loses_nothing() {
+    let users = Authorization::new()
+        .user(User::new("a", "a"))
+        .user(User::new("b", "b"));
+    let quota = Quota {
+        publish_messages_per_second: Some(10),
+        ..Quota::default()
+    };
+    let server = options(users).limits_per_user(quota).start().await.unwrap();
+    let (mut a, mut b) = (log_in(&server, "a").await, log_in(&server, "b").await);
+    b.type_line("SUB a 1").await;
+    b.barrier().await;
+    let start = tokio::time::Instant::now();
+    a.type_line(&"PUB a 0\r\n\r\n".repeat(31)).await;
+    for _ in 0..31 {
+        b.expect(&["MSG a 1 0", ""]).await;
+    }
+    let took = start.elapsed();
+    assert!(took >= Duration::from_millis(1900), "{took:?}");
+    assert!(took <= Duration::from_millis(2300), "{took:?}");
+    b.barrier().await;
 }

@@ -4,6 +4,7 @@
 //! whatever wire it came by. A door names the bus only by the three words passed on below.
 
 mod filter;
+mod ledger;
 mod reserved;
 mod table;
 
@@ -20,6 +21,8 @@ pub(crate) use crate::auth::{
     Permissions, nonce,
 };
 pub(crate) use crate::bus::{Delivery, Message, Sink, Subscription};
+pub use ledger::Quota;
+pub(crate) use ledger::{Full, Ledgers, Seat};
 pub use table::Statistics;
 pub(crate) use table::{Loss, Table, Tally};
 
@@ -35,15 +38,21 @@ const SWEEP_MIN: usize = 32;
 pub(crate) struct Host {
     bus: Bus,
     pub(crate) table: Table,
+    pub(crate) ledgers: Ledgers,
     /// The most subscriptions of one party; none for no bound.
     subscriptions_max: Option<usize>,
 }
 
 impl Host {
-    pub(crate) fn new(connections_max: usize, subscriptions_max: Option<usize>) -> Self {
+    pub(crate) fn new(
+        connections_max: usize,
+        subscriptions_max: Option<usize>,
+        ledgers: Ledgers,
+    ) -> Self {
         Self {
             bus: Bus::default(),
             table: Table::new(connections_max),
+            ledgers,
             subscriptions_max,
         }
     }
@@ -70,6 +79,8 @@ pub(crate) struct Peer {
     tally: Arc<Tally>,
     /// What the party may do; none for everything.
     limits: Option<Box<Limits>>,
+    /// Its places in the ledgers of its user and its address; none where nothing is counted.
+    seats: Option<Box<Seats>>,
     /// By sid; those that had their last message stay until the next sweep.
     subscriptions: HashTable<Arc<Subscription>>,
     hasher: RandomState,
@@ -85,6 +96,19 @@ struct Limits {
     replies: Option<Arc<Replies>>,
     /// The sink of the subscriptions that must not receive all they cover.
     filter: Arc<dyn Sink>,
+}
+
+/// A party's places in ledgers.
+#[derive(Default)]
+struct Seats {
+    of_user: Option<Seat>,
+    of_address: Option<Seat>,
+}
+
+impl Seats {
+    fn taken(&self) -> impl Iterator<Item = &Seat> {
+        [&self.of_user, &self.of_address].into_iter().flatten()
+    }
 }
 
 /// Why a request was refused; nothing of it was done.
@@ -109,6 +133,7 @@ impl Peer {
             sink,
             tally,
             limits: None,
+            seats: None,
             subscriptions: HashTable::new(),
             hasher: RandomState::default(),
             sweep_at: SWEEP_MIN,
@@ -141,6 +166,53 @@ impl Peer {
             }
         }
         lost
+    }
+
+    /// Counts the party in the ledger of its address.
+    pub(crate) fn sit_from_address(&mut self, seat: Option<Seat>) {
+        if seat.is_some() {
+            self.seats.get_or_insert_default().of_address = seat;
+            self.tell_seats();
+        }
+    }
+
+    /// Counts the party in the ledger of its user, and in that of no user before.
+    pub(crate) fn sit_as_user(&mut self, seat: Option<Seat>) {
+        if seat.is_some() || self.seats.is_some() {
+            self.seats.get_or_insert_default().of_user = seat;
+            self.tell_seats();
+        }
+    }
+
+    /// A message of `bytes` has been published; until when the party must rest, if it must.
+    pub(crate) fn charge(&self, bytes: usize, now: Instant) -> Option<Instant> {
+        let seats = self.seats.as_deref()?;
+        seats
+            .taken()
+            .filter_map(|seat| seat.charge(bytes, now))
+            .max()
+    }
+
+    /// Tells the ledgers how many subscriptions there are.
+    fn tell_seats(&mut self) {
+        let count = self.subscriptions.len();
+        if let Some(seats) = &mut self.seats {
+            let seats = [&mut seats.of_user, &mut seats.of_address];
+            seats
+                .into_iter()
+                .flatten()
+                .for_each(|seat| seat.tell_subscriptions(count));
+        }
+    }
+
+    /// Whether the ledgers allow one subscription more.
+    fn have_seats_room(&mut self) -> bool {
+        let has_room = |seats: &Seats| seats.taken().all(|seat| seat.has_room_for(1));
+        if self.seats.as_deref().is_none_or(has_room) {
+            return true;
+        }
+        self.sweep();
+        self.seats.as_deref().is_none_or(has_room)
     }
 
     /// Whether a message may go to `subject` and ask for answers at `reply`.
@@ -211,6 +283,7 @@ impl Peer {
             .host
             .subscriptions_max
             .is_some_and(|max| self.live_subscriptions() >= max)
+            || !self.have_seats_room()
         {
             return Err(Refusal::TooManySubscriptions);
         }
@@ -234,6 +307,7 @@ impl Peer {
         let hash = hasher.hash_one(subscription.sid());
         self.subscriptions
             .insert_unique(hash, subscription, |known| hasher.hash_one(known.sid()));
+        self.tell_seats();
     }
 
     /// Ends the subscription `sid`, at once or after `max` deliveries counted from its start; an
@@ -275,6 +349,7 @@ impl Peer {
     pub(crate) fn leave(&mut self) {
         let subscriptions = std::mem::take(&mut self.subscriptions);
         self.host.bus.unsubscribe_all(subscriptions.into_iter());
+        self.seats = None;
         self.cache = None;
     }
 
@@ -291,6 +366,7 @@ impl Peer {
         {
             entry.remove();
         }
+        self.tell_seats();
         if self.subscriptions.capacity() > 64
             && self.subscriptions.len() < self.subscriptions.capacity() / 8
         {
@@ -316,6 +392,7 @@ impl Peer {
     /// Forgets the subscriptions that had their last message.
     fn sweep(&mut self) {
         self.subscriptions.retain(|known| !known.is_closed());
+        self.tell_seats();
         let (len, hasher) = (self.subscriptions.len(), &self.hasher);
         if len < self.subscriptions.capacity() / 8 {
             self.subscriptions

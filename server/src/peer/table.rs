@@ -121,6 +121,13 @@ impl Table {
         (id, Some(tally))
     }
 
+    /// Takes the party `id` out again, which has no place elsewhere: it counts as refused.
+    pub(crate) fn turn_away(&self, id: u64) {
+        let mut state = self.state.lock();
+        state.gone.refused_connections += 1;
+        state.present.remove(&id);
+    }
+
     /// Takes the party `id` out; somebody who was refused is not in.
     pub(crate) fn leave(&self, id: u64, loss: Loss) {
         let mut state = self.state.lock();

@@ -17,7 +17,7 @@ pub use reload::{Change, ReloadError};
 use crate::doors::nats::{Nats, NatsDoor, Way};
 use crate::net::{AllGone, Bounds, Hub, Listener, Pipe};
 use crate::options::Builder;
-use crate::peer::{ConnectionType, Host, Statistics};
+use crate::peer::{ConnectionType, Host, Ledgers, Statistics};
 
 /// A server that runs until it is shut down or dropped.
 ///
@@ -49,6 +49,7 @@ impl Server {
         let host = Arc::new(Host::new(
             options.connections_max,
             options.subscriptions_max,
+            Ledgers::new(options.per_user, options.per_address),
         ));
         tracing::info!("  Name:     {}", terms.info.server_name);
         tracing::info!("  ID:       {}", terms.info.server_id);

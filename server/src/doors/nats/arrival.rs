@@ -10,7 +10,7 @@ use super::login::Facts;
 use super::session::TextSession;
 use super::{Nats, Terms, Way};
 use crate::link::{Arrival, Origin, Outbox, Reason, Secured, Session};
-use crate::peer::{Loss, Tally, nonce};
+use crate::peer::{Full, Loss, Seat, Tally, nonce};
 
 pub(super) struct NatsArrival {
     pub(super) nats: Arc<Nats>,
@@ -22,12 +22,20 @@ pub(super) struct NatsArrival {
     pub(super) is_greeted: bool,
     /// None where the server is full.
     tally: Option<Arc<Tally>>,
+    seat: Option<Seat>,
 }
 
 impl NatsArrival {
     pub(super) fn new(nats: &Arc<Nats>, way: &Arc<Way>, origin: Origin) -> Self {
         let terms = nats.terms();
-        let (id, tally) = nats.host.table.enter();
+        let (id, mut tally) = nats.host.table.enter();
+        let address = origin.address.map(|address| address.ip());
+        let seat = address.map_or(Ok(None), |address| nats.host.ledgers.sit_from(address));
+        let seat = seat.unwrap_or_else(|Full| {
+            tally = None;
+            nats.host.table.turn_away(id);
+            None
+        });
         let mut info = terms.info_for(way, id, &origin);
         if terms.access(way).wants_signatures() {
             info.nonce = nonce();
@@ -41,7 +49,13 @@ impl NatsArrival {
             info,
             id,
             tally,
+            seat,
         }
+    }
+
+    /// The connection's place among those from its address.
+    pub(super) fn take_seat(&mut self) -> Option<Seat> {
+        self.seat.take()
     }
 
     /// What the connection can be known by, if there is anything.

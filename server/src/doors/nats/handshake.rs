@@ -44,6 +44,10 @@ impl TextSession {
                 .say_err(ErrText::NoRespondersRequiresHeaders, wakes);
             return Verdict::Close(Reason::NoRespondersRequiresHeaders);
         }
+        if !self.sit_as(identity.as_deref()) {
+            self.reader.say_err(ErrText::MaximumConnections, wakes);
+            return Verdict::Close(Reason::MaximumConnectionsExceeded);
+        }
         self.become_known(identity, wakes);
         tracing::debug!(cid = self.reader.id, ?connect, "connected");
         self.limits.has_headers = has_headers;

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::session::TextSession;
 use crate::link::{Cookies, Reason, Verdict, Wakes};
-use crate::peer::{Access, Answer, Claim, Identity};
+use crate::peer::{Access, Answer, Claim, Full, Identity};
 
 /// How late a refusal is said: whoever tries passwords waits, and so does everybody who mistyped
 /// one, who will not notice. A guess.
@@ -142,6 +142,22 @@ impl TextSession {
         self.become_known(Some(guest), wakes);
         self.mood.has_connected = true;
         Verdict::Continue
+    }
+
+    /// Takes a place among the connections of `identity`, if it is somebody else than before;
+    /// false if there is none left.
+    pub(super) fn sit_as(&mut self, identity: Option<&Identity>) -> bool {
+        let before = self.identity.as_deref().map(|known| &*known.name);
+        let Some(identity) = identity.filter(|identity| before != Some(&*identity.name)) else {
+            return true;
+        };
+        match self.nats.host.ledgers.sit_as(&identity.name) {
+            Ok(seat) => {
+                self.peer.sit_as_user(seat);
+                true
+            }
+            Err(Full) => false,
+        }
     }
 
     /// From now on the connection is who it says.

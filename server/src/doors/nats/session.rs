@@ -47,6 +47,8 @@ pub(super) struct TextSession {
     is_greeted: bool,
     /// When to see whether the connection still publishes.
     rest_at: Option<Instant>,
+    /// Until when it has published too much to be read from.
+    pub(super) throttled_until: Option<Instant>,
 }
 
 /// What CONNECT chose.
@@ -82,6 +84,7 @@ impl TextSession {
         now: Instant,
     ) -> Self {
         let facts = arrival.facts();
+        let seat = arrival.take_seat();
         let NatsArrival {
             nats, terms, way, ..
         } = arrival;
@@ -93,8 +96,10 @@ impl TextSession {
             headers: AtomicBool::new(false),
         });
         let settings = &terms.settings;
+        let mut peer = Peer::new(Arc::clone(&nats.host), reader.clone(), tally);
+        peer.sit_from_address(seat);
         Self {
-            peer: Peer::new(Arc::clone(&nats.host), reader.clone(), tally),
+            peer,
             reader,
             address: arrival.origin.address,
             standing: Standing::new(terms.access(&way), now),
@@ -112,6 +117,7 @@ impl TextSession {
             info: Some(arrival.info),
             is_greeted: arrival.is_greeted,
             rest_at: None,
+            throttled_until: None,
             nats,
             terms,
             way,
@@ -126,7 +132,10 @@ impl TextSession {
         wakes: &mut Wakes,
     ) -> Verdict {
         match op {
-            ClientOp::Publish(publish) => self.publish(publish, owner, now, wakes),
+            ClientOp::Publish(publish) => {
+                self.publish(publish, owner, now, wakes);
+                return self.verdict();
+            }
             ClientOp::Subscribe(subscribe) => self.subscribe(subscribe, wakes),
             ClientOp::Unsubscribe { sid, max } => {
                 self.pings.note_activity();
@@ -195,6 +204,7 @@ impl TextSession {
             self.tell_user_info(reply, now, wakes);
             taken += 1;
         }
+        self.throttled_until = self.peer.charge(message.size(), now);
         if self.rest_at.is_none() {
             self.rest_at = Some(now + REST_AFTER);
         }
@@ -239,6 +249,14 @@ impl TextSession {
             Err(_) => ErrText::SubscribeViolation { subject, queue },
         };
         self.reader.say_err(text, wakes);
+    }
+
+    /// Whether the connection is to be read from now.
+    fn verdict(&self) -> Verdict {
+        match self.throttled_until {
+            Some(_) => Verdict::Pause,
+            None => self.standing.verdict(),
+        }
     }
 
     pub(super) fn say_ok(&self, wakes: &mut Wakes) {
@@ -313,18 +331,28 @@ impl Session for TextSession {
                 return verdict;
             }
         }
-        self.tick_standing(now, wakes)
+        if self.throttled_until.is_some_and(|until| until <= now) {
+            self.throttled_until = None;
+        }
+        match self.tick_standing(now, wakes) {
+            Verdict::Close(reason) => Verdict::Close(reason),
+            _ => self.verdict(),
+        }
     }
 
     fn on_notice(&mut self, now: Instant, wakes: &mut Wakes) -> Verdict {
         match self.adopt_terms(now, wakes) {
+            Verdict::Close(reason) => return Verdict::Close(reason),
+            _ => {}
+        }
+        match self.finish_check(now, wakes) {
             Verdict::Close(reason) => Verdict::Close(reason),
-            _ => self.finish_check(now, wakes),
+            _ => self.verdict(),
         }
     }
 
     fn deadline(&self) -> Instant {
-        [self.rest_at, self.standing.due()]
+        [self.rest_at, self.standing.due(), self.throttled_until]
             .into_iter()
             .flatten()
             .fold(self.pings.due(), Instant::min)
