@@ -341,9 +341,8 @@ impl Session for TextSession {
     }
 
     fn on_notice(&mut self, now: Instant, wakes: &mut Wakes) -> Verdict {
-        match self.adopt_terms(now, wakes) {
-            Verdict::Close(reason) => return Verdict::Close(reason),
-            _ => {}
+        if let Verdict::Close(reason) = self.adopt_terms(now, wakes) {
+            return Verdict::Close(reason);
         }
         match self.finish_check(now, wakes) {
             Verdict::Close(reason) => Verdict::Close(reason),
