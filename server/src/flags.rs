@@ -60,6 +60,10 @@ pub(crate) struct Flags {
     #[arg(short = 'P', long, value_name = "FILE")]
     pub(crate) pid: Option<PathBuf>,
 
+    /// Write where the server listens to <name>_<pid>.ports in this folder
+    #[arg(long = "ports_file_dir", value_name = "DIR")]
+    pub(crate) ports_file_dir: Option<PathBuf>,
+
     /// Log to this file instead of stderr
     #[arg(short, long, value_name = "FILE", help_heading = "Log")]
     pub(crate) log: Option<PathBuf>,
@@ -123,6 +127,16 @@ pub(crate) struct Remark {
     pub(crate) text: String,
 }
 
+impl Remark {
+    /// Something to be said, and nothing more.
+    pub(crate) fn warning(text: String) -> Self {
+        Self {
+            is_refused: false,
+            text,
+        }
+    }
+}
+
 /// A flag of nats-server that concerns something that does not exist here.
 struct Missing {
     /// All its names; one letter is a short flag.
@@ -162,11 +176,6 @@ const MISSING: &[Missing] = &[
         &["client_advertise"],
         true,
         "clients are told no other address",
-    ),
-    ignored(
-        &["ports_file_dir"],
-        true,
-        "there is no ports file yet; the log tells the port",
     ),
     ignored(&["max_traced_msg_len"], true, "payloads are not traced"),
     ignored(&["profile"], true, "there is no profiling port"),

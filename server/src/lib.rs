@@ -32,4 +32,4 @@ pub use auth::{Authorization, AuthorizationError, ConnectionType, Permissions, R
 pub use net::Pipe;
 pub use options::Builder;
 pub use peer::{Quota, Statistics};
-pub use server::{Change, ReloadError, Server, StartError};
+pub use server::{Change, REFERENCE_VERSION, ReloadError, Server, StartError};

@@ -4,13 +4,17 @@ mod arguments;
 mod check;
 mod descriptors;
 mod flags;
+mod hidden;
 mod holder;
 mod log;
 mod memory;
+mod name;
+mod ports;
 mod setup;
 mod signals;
 
 use std::convert::Infallible;
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::task::Poll;
 
@@ -21,10 +25,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use flags::{Flags, Remark};
 use log::Log;
+use ports::PortsFile;
 use setup::Plan;
 
 fn main() -> ExitCode {
-    let (flags, remarks) = flags::parse(std::env::args_os());
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let (mut flags, mut remarks) = flags::parse(words.iter().cloned());
+    if let Err(error) = hidden::hide(&mut flags, &words) {
+        let text = format!("everybody on this machine can read the password of the flags: {error}");
+        remarks.push(Remark::warning(text));
+    }
     match run(&flags, &remarks) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Silent) => ExitCode::FAILURE,
@@ -96,21 +106,11 @@ fn run(flags: &Flags, remarks: &[Remark]) -> Result<(), Failure> {
 #[expect(clippy::print_stdout, reason = "somebody asked for it")]
 fn obey(word: &str) -> anyhow::Result<()> {
     match word.to_lowercase().as_str() {
-        "version" => println!("dunlin-server: {}", version()),
+        "version" => println!("{}: {}", name::started(), name::version()),
         "help" => print!("{}", flags::help()),
         _ => bail!("unrecognized command: \"{word}\""),
     }
     Ok(())
-}
-
-/// `v0.1.0`, and the commit where the build was told one.
-fn version() -> String {
-    let commit = option_env!("DUNLIN_COMMIT").map(|commit| format!(" ({commit})"));
-    format!(
-        "v{}{}",
-        env!("CARGO_PKG_VERSION"),
-        commit.unwrap_or_default()
-    )
 }
 
 /// Says whether the configuration is good, and what is not.
@@ -139,8 +139,9 @@ fn test(mut plan: Plan, is_strict: bool) -> Result<(), Failure> {
 
 /// Lines on stderr, each with the name of the program.
 fn complain(texts: &[String]) {
+    let name = name::started();
     for text in texts {
-        eprintln!("dunlin-server: {text}");
+        eprintln!("{name}: {text}");
     }
 }
 
@@ -154,11 +155,26 @@ async fn serve(plan: &Plan, log: &Log) -> anyhow::Result<()> {
         .start()
         .await
         .map_err(|error| explain(error, plan.port()))?;
+    let ports = write_ports(plan, &server);
     until_stopped(&server, &mut signals, log).await;
+    drop(ports);
     tracing::info!("Initiating Shutdown...");
     server.shutdown().await;
     tracing::info!("Server Exiting..");
     Ok(())
+}
+
+/// The ports file, where one is asked for; a server without it is of use all the same.
+fn write_ports(plan: &Plan, server: &Server) -> Option<PortsFile> {
+    let folder = plan.settings.ports_file_dir.as_ref()?;
+    let listening = [("nats", "nats", server.addr())];
+    match PortsFile::write(folder, &name::started(), &listening) {
+        Ok(file) => Some(file),
+        Err(error) => {
+            tracing::error!("{error}");
+            None
+        }
+    }
 }
 
 /// Serves on, and does what signals ask for, until one asks to stop.
@@ -180,8 +196,8 @@ async fn until_stopped(server: &Server, signals: &mut Signals, log: &Log) {
 
 /// The first lines of the log, which others wait for.
 fn greet(plan: &Plan) {
-    tracing::info!("Starting dunlin-server");
-    tracing::info!("  Version:  {}", env!("CARGO_PKG_VERSION"));
+    tracing::info!("Starting {}", name::started());
+    tracing::info!("  Version:  {}", name::version().trim_start_matches('v'));
     tracing::info!(
         "  Git:      [{}]",
         option_env!("DUNLIN_COMMIT").unwrap_or("not set")

@@ -6,6 +6,8 @@ use std::path::Path;
 use anyhow::{Context, anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::name;
+
 /// Does what `--signal command[=process]` asks for.
 pub(crate) fn send(request: &str) -> anyhow::Result<()> {
     let (command, target) = match request.split_once('=') {
@@ -47,7 +49,7 @@ fn processes(target: &str) -> anyhow::Result<Vec<Pid>> {
         ]);
     }
     let start = target.strip_suffix('*');
-    let name = own_name();
+    let name = name::started();
     let mut found = servers(&name);
     found.retain(|number| number.to_string().starts_with(start.unwrap_or_default()));
     if found.is_empty() {
@@ -61,22 +63,26 @@ fn processes(target: &str) -> anyhow::Result<Vec<Pid>> {
     Ok(found.into_iter().filter_map(Pid::from_raw).collect())
 }
 
-fn own_name() -> String {
-    let path = std::env::current_exe().unwrap_or_default();
-    let name = path.file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
-}
-
-/// The numbers of the other processes of this name, where the system tells (Linux).
+/// The numbers of the other servers, where the system tells (Linux): processes of our name, and
+/// those of our file under the other of its names, which a real nats-server is not.
 fn servers(name: &str) -> Vec<i32> {
-    // The system keeps fifteen letters of a name.
-    let short: String = name.chars().take(15).collect();
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
+    let own = fs::canonicalize("/proc/self/exe").unwrap_or_default();
+    let others = match name {
+        name::OWN => [name::REFERENCE].as_slice(),
+        name::REFERENCE => &[name::OWN],
+        _ => &[],
+    };
+    let is_server = |process: &Path| {
+        let is_own = || fs::canonicalize(process.join("exe")).is_ok_and(|exe| exe == own);
+        let mut others = others.iter();
+        named(process, name) || others.any(|other| named(process, other) && is_own())
+    };
     let mut found: Vec<i32> = entries
         .flatten()
-        .filter(|entry| named(&entry.path(), &short))
+        .filter(|entry| is_server(&entry.path()))
         .filter_map(|entry| entry.file_name().to_string_lossy().parse().ok())
         .filter(|number| u32::try_from(*number) != Ok(std::process::id()))
         .collect();
@@ -84,6 +90,8 @@ fn servers(name: &str) -> Vec<i32> {
     found
 }
 
+/// The system keeps fifteen letters of a name.
 fn named(process: &Path, name: &str) -> bool {
-    fs::read_to_string(process.join("comm")).is_ok_and(|comm| comm.trim_end() == name)
+    let short: String = name.chars().take(15).collect();
+    fs::read_to_string(process.join("comm")).is_ok_and(|comm| comm.trim_end() == short)
 }

@@ -103,3 +103,15 @@ fn a_login_of_the_flags_is_obeyed() {
         "the users of the file",
     );
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nobody_reads_a_password_in_the_list_of_processes() {
+    let flags = ["-a", "127.0.0.1", "-p", "-1", "--user", "u", "-pass=s3cret"];
+    let server = Running::start(&flags);
+    server.until("Server is ready");
+    let listed = std::fs::read(format!("/proc/{}/cmdline", server.process.id())).unwrap();
+    let listed = program::text(&listed);
+    assert!(!listed.contains("s3cret"), "{listed}");
+    assert!(listed.contains("--pass=xxxxxxxx"), "{listed}");
+}

@@ -11,7 +11,7 @@ use crate::options::Builder;
 use crate::peer::Access;
 
 /// The version of the reference server whose behaviour is offered; clients compare it.
-const REFERENCE_VERSION: &str = "2.15.2";
+pub const REFERENCE_VERSION: &str = "2.15.2";
 
 /// What holds for everybody as long as these options do. `info` says who the server is.
 ///

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+pub use assemble::REFERENCE_VERSION;
 pub use error::StartError;
 pub use reload::{Change, ReloadError};
 

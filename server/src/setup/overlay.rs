@@ -17,6 +17,7 @@ pub(super) fn lay_above(settings: &mut Settings, flags: &Flags, errors: &mut Vec
     set(&mut settings.server_name, &flags.name);
     set(&mut settings.log_file, &flags.log);
     set(&mut settings.pid_file, &flags.pid);
+    set(&mut settings.ports_file_dir, &flags.ports_file_dir);
     if let Some(port) = flags.port.filter(|port| *port != 0) {
         settings.port = Some(u16::try_from(port).unwrap_or(0));
     }

@@ -59,7 +59,12 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut process = program()
+        Self::start_as(env!("CARGO_BIN_EXE_dunlin-server"), arguments)
+    }
+
+    /// The same from another file, a link to the program.
+    pub(crate) fn start_as(file: &str, arguments: &[&str]) -> Self {
+        let mut process = Command::new(file)
             .args(arguments)
             .stderr(Stdio::piped())
             .spawn()

@@ -94,8 +94,7 @@ pub(crate) const KNOWN: &[Known<Settings>] = known! {
     "connect_error_reports" => Missing(NO_LINKS, NOTHING_TO_DO);
     "reconnect_error_reports" => Missing(NO_LINKS, NOTHING_TO_DO);
     "pid_file" / "pidfile" => Obeyed(read::pid_file);
-    "ports_file_dir" => Ahead(
-        read::ports_file_dir, &Missing("there is no ports file yet", "read the port from the log"));
+    "ports_file_dir" => Obeyed(read::ports_file_dir);
     // Monitoring.
     "http" =>
         Ahead(listeners::http, &Missing(NO_MONITOR, NO_MONITOR_HELP));

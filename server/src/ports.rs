@@ -1,0 +1,124 @@
+//! The ports file: where a server listens, for programs that started it on free ports.
+//!
+//! `<name of the program>_<number of the process>.ports`, as nats-server writes it:
+//! `{"nats":["nats://127.0.0.1:4222"],"monitoring":["http://…"],"websocket":["ws://…"]}`.
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+/// Addresses that are for documents: nothing is sent to them, they only ask which of our own
+/// addresses would be used. Source: RFC 5737, RFC 3849.
+const FAR_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+const FAR_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+
+/// A written file; it goes with the server.
+#[derive(Debug)]
+pub(crate) struct PortsFile(PathBuf);
+
+/// A listener: which it is, the scheme of its URL, and where it is.
+pub(crate) type Listening = (&'static str, &'static str, SocketAddr);
+
+impl PortsFile {
+    /// Writes the file into `folder`.
+    ///
+    /// It is written elsewhere first and moved, so that nobody reads half of it.
+    pub(crate) fn write(folder: &Path, program: &str, listening: &[Listening]) -> io::Result<Self> {
+        let name = format!("{program}_{}.ports", std::process::id());
+        let (path, fresh) = (folder.join(&name), folder.join(format!(".{name}")));
+        let moved = fs::write(&fresh, text(listening)).and_then(|()| fs::rename(&fresh, &path));
+        if let Err(error) = moved {
+            let _ = fs::remove_file(&fresh);
+            let text = format!("error writing ports file {}: {error}", path.display());
+            return Err(io::Error::new(error.kind(), text));
+        }
+        Ok(Self(path))
+    }
+}
+
+impl Drop for PortsFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn text(listening: &[Listening]) -> String {
+    let mut object = Map::new();
+    for (what, scheme, address) in listening {
+        let urls = reachable(*address)
+            .into_iter()
+            .map(|address| Value::from(format!("{scheme}://{address}")));
+        object.insert((*what).to_owned(), urls.collect());
+    }
+    Value::Object(object).to_string()
+}
+
+/// The addresses under which a listener is reached: of one that listens on every address this
+/// machine's own and the one that others see.
+fn reachable(address: SocketAddr) -> Vec<SocketAddr> {
+    if !address.ip().is_unspecified() {
+        return vec![address];
+    }
+    let (near, far): (IpAddr, IpAddr) = match address {
+        SocketAddr::V4(_) => (Ipv4Addr::LOCALHOST.into(), FAR_V4),
+        SocketAddr::V6(_) => (Ipv6Addr::LOCALHOST.into(), FAR_V6),
+    };
+    let seen = own_address(address.ip(), far).filter(|seen| *seen != near);
+    let all = std::iter::once(near).chain(seen);
+    all.map(|ip| SocketAddr::new(ip, address.port())).collect()
+}
+
+/// Our address on the way to `far`; nothing is sent.
+fn own_address(any: IpAddr, far: IpAddr) -> Option<IpAddr> {
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect((far, 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_listener_is_named_with_its_addresses() {
+        let one: SocketAddr = "127.0.0.1:1".parse().unwrap();
+        let two: SocketAddr = "[::1]:2".parse().unwrap();
+        let text = text(&[("nats", "tls", one), ("monitoring", "http", two)]);
+        let found: Value = serde_json::from_str(&text).unwrap();
+        let expected =
+            serde_json::json!({"nats": ["tls://127.0.0.1:1"], "monitoring": ["http://[::1]:2"]});
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn who_listens_everywhere_is_reached_here() {
+        let all = reachable("0.0.0.0:7".parse().unwrap());
+        assert_eq!(all[0], "127.0.0.1:7".parse().unwrap());
+        assert!(all.iter().all(|address| !address.ip().is_unspecified()));
+        assert_eq!(
+            reachable("[::]:7".parse().unwrap())[0],
+            "[::1]:7".parse().unwrap()
+        );
+    }
+
+    #[test]
+    fn the_file_goes_with_the_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = PortsFile::write(folder.path(), "a", &[]).unwrap();
+        let path = folder
+            .path()
+            .join(format!("a_{}.ports", std::process::id()));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{}");
+        drop(file);
+        assert!(!path.exists());
+        let error = PortsFile::write(Path::new("/nonexistent"), "a", &[]).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("error writing ports file /nonexistent/a_")
+        );
+    }
+}
