@@ -31,7 +31,7 @@ const SERVER_FLOORS: [(&str, &[&str]); 22] = [
     ("descriptors", &[]),
     ("memory", &[]),
     ("server", &["options", "doors", "net", "peer"]),
-    ("options", &["peer"]),
+    ("options", &["net", "peer"]),
     ("doors", &["peer", "link"]),
     ("net", &["link"]),
     ("peer", &["bus", "auth", "link"]),

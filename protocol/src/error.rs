@@ -60,6 +60,8 @@ pub enum ErrText<'a> {
     AuthenticationTimeout,
     /// The server holds as many connections as it may. Closes.
     MaximumConnections,
+    /// More connections came at once than may. Closes.
+    Throttled,
     /// The connection holds as many subscriptions as it may; this one was not made.
     MaximumSubscriptions,
     /// The filter of a SUB is malformed; the subscription was not made.
@@ -106,6 +108,7 @@ impl ErrText<'_> {
             Self::AuthorizationViolation => "Authorization Violation",
             Self::AuthenticationTimeout => "Authentication Timeout",
             Self::MaximumConnections => "maximum connections exceeded",
+            Self::Throttled => "Connection throttling is active. Please try again later.",
             Self::MaximumSubscriptions => "maximum subscriptions exceeded",
             Self::InvalidSubject => "Invalid Subject",
             Self::InvalidPublishSubject => "Invalid Publish Subject",

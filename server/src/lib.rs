@@ -29,7 +29,7 @@ mod peer;
 mod server;
 
 pub use auth::{Authorization, AuthorizationError, ConnectionType, Permissions, Responses, User};
-pub use net::Pipe;
+pub use net::{HandshakeFirst, Pipe, TlsError, TlsOptions, TlsVersion};
 pub use options::Builder;
 pub use peer::{Quota, Statistics};
 pub use server::{Change, REFERENCE_VERSION, ReloadError, Server, StartError};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::net::TlsOptions;
 use crate::peer::{Authorization, Quota};
 
 /// What is not the same in two sets of options.
@@ -37,6 +38,7 @@ pub struct Builder {
     pub(crate) authorization: Authorization,
     pub(crate) per_user: Quota,
     pub(crate) per_address: Quota,
+    pub(crate) tls: Option<TlsOptions>,
 }
 
 impl Default for Builder {
@@ -57,6 +59,7 @@ impl Default for Builder {
             authorization: Authorization::default(),
             per_user: Quota::default(),
             per_address: Quota::default(),
+            tls: None,
         }
     }
 }
@@ -156,6 +159,12 @@ impl Builder {
         self
     }
 
+    /// Encrypts the connections that clients make over TCP. Default: all are in the open.
+    pub fn tls(mut self, tls: TlsOptions) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// What `new` has otherwise.
     pub(crate) fn differences(&self, new: &Self) -> Vec<Difference> {
         let mut found = Vec::new();
@@ -204,6 +213,19 @@ impl Builder {
                 old: String::new(),
                 new: String::new(),
                 can_change: true,
+            });
+        }
+        if self.tls != new.tls {
+            let state = |tls: &Option<_>| match tls {
+                Some(_) => "enabled".to_owned(),
+                None => "disabled".to_owned(),
+            };
+            found.push(Difference {
+                name: "tls",
+                go_name: "TLSConfig",
+                old: state(&self.tls),
+                new: state(&new.tls),
+                can_change: self.tls.is_some() == new.tls.is_some(),
             });
         }
         found

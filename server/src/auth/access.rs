@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::authorization::{Authorization, AuthorizationError, ConnectionType, Login, User};
+use super::certificate::{Certificate, DistinguishedName};
 use super::nkey;
 use super::password::Secret;
 use super::rights::Rights;
@@ -19,6 +20,8 @@ const TOKEN_NAME: &str = "[REDACTED]";
 #[derive(Debug, Default)]
 pub(crate) struct Access {
     users: HashMap<String, Arc<Identity>>,
+    /// Those of them whose name is the subject of a certificate.
+    subjects: HashMap<DistinguishedName, Arc<Identity>>,
     token: Option<Arc<Identity>>,
     guest: Option<Arc<Identity>>,
     has_nkeys: bool,
@@ -49,8 +52,10 @@ pub(crate) struct Claim<'a> {
     pub(crate) signature: &'a str,
     /// What was to be signed.
     pub(crate) nonce: &'a str,
-    /// The names of its certificate, where they count for a login.
-    pub(crate) certificate: Option<&'a [String]>,
+    /// Its certificate, where that says who it is.
+    pub(crate) certificate: Option<&'a Certificate>,
+    /// A user without a password is known by its certificate, and there is none here.
+    pub(crate) is_password_needed: bool,
     pub(crate) kind: ConnectionType,
 }
 
@@ -112,8 +117,12 @@ impl Access {
         if identity.secret.is_slow() {
             self.decoy = Some(identity.secret.clone());
         }
-        let name = identity.name.clone();
-        self.users.insert(name, Arc::new(identity));
+        let (name, identity) = (identity.name.clone(), Arc::new(identity));
+        if let Some(subject) = DistinguishedName::parse(&name) {
+            let first = self.subjects.entry(subject);
+            first.or_insert_with(|| Arc::clone(&identity));
+        }
+        self.users.insert(name, identity);
     }
 
     /// Whether a connection must say who it is.
@@ -157,11 +166,9 @@ impl Access {
         if !claim.nkey.is_empty() {
             return self.by_key(claim);
         }
-        if let Some(names) = claim.certificate {
-            let known = names.iter().find_map(|name| self.users.get(name));
-            return known.map_or(Answer::Refused, |identity| {
-                Answer::Granted(Arc::clone(identity))
-            });
+        if let Some(certificate) = claim.certificate {
+            let known = self.by_certificate(certificate, claim.kind).cloned();
+            return known.map_or(Answer::Refused, Answer::Granted);
         }
         if let Some(token) = &self.token {
             return test(token, claim.token);
@@ -172,6 +179,9 @@ impl Access {
             return Answer::Guest(Arc::clone(guest));
         }
         match self.users.get(claim.user).filter(|known| !known.is_key) {
+            Some(identity) if claim.is_password_needed && identity.secret.is_empty() => {
+                Answer::Refused
+            }
             Some(identity) => test(identity, claim.pass),
             None => match &self.decoy {
                 Some(secret) => Answer::Slow(SlowCheck {
@@ -182,6 +192,25 @@ impl Access {
                 None => Answer::Refused,
             },
         }
+    }
+
+    /// The first user whom the certificate names: by one of its names, or by its subject, which
+    /// may be written in any order.
+    fn by_certificate(
+        &self,
+        certificate: &Certificate,
+        kind: ConnectionType,
+    ) -> Option<&Arc<Identity>> {
+        let by_name = |name: &String| self.users.get(name);
+        let by_subject = || {
+            let subject = DistinguishedName::parse(&certificate.subject)?;
+            self.subjects.get(&subject)
+        };
+        let names = certificate.names.iter().chain([&certificate.subject]);
+        names
+            .filter_map(by_name)
+            .find(|user| user.may_use(kind))
+            .or_else(by_subject)
     }
 
     fn by_key(&self, claim: &Claim<'_>) -> Answer {

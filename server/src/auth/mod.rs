@@ -7,6 +7,7 @@
 
 mod access;
 mod authorization;
+mod certificate;
 mod nkey;
 mod overlap;
 mod password;
@@ -16,6 +17,7 @@ mod rights;
 
 pub(crate) use access::{Access, Answer, Claim, Identity};
 pub use authorization::{Authorization, AuthorizationError, ConnectionType, User};
+pub(crate) use certificate::Certificate;
 pub(crate) use nkey::nonce;
 pub use permissions::{Permissions, Responses};
 pub(crate) use replies::Replies;

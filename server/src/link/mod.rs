@@ -87,7 +87,9 @@ pub(crate) trait Door: Send + Sync + 'static {
 /// A connection that has a number, and no session yet: its encryption may still have to be agreed
 /// on. It is either opened or turned away.
 pub(crate) trait Arrival: Send {
-    #[allow(dead_code, reason = "for encryption that starts after INFO")]
+    /// Whether there is room for it: if not, its session will only say so.
+    fn is_admitted(&self) -> bool;
+
     /// What is said in the open, before the encryption starts; the session does not say it again.
     fn greeting(&mut self) -> Vec<u8>;
 
@@ -99,8 +101,12 @@ pub(crate) trait Arrival: Send {
         now: Instant,
     ) -> Box<dyn Session>;
 
-    /// There will be no session.
-    fn turn_away(self: Box<Self>, reason: Reason);
+    /// Too many have come at once: its session will only say so.
+    fn throttle(&mut self);
+
+    /// There will be no session. `why` is for whoever keeps an eye on the server, if it concerns
+    /// them.
+    fn turn_away(self: Box<Self>, reason: Reason, why: Option<String>);
 }
 
 /// Where work is done that takes longer than a loop may.

@@ -32,8 +32,10 @@ pub(crate) struct Secured {
     /// Whether encryption came before any plain word.
     pub(crate) is_first: bool,
     /// The names in the client's verified certificate, in the order in which users are looked up:
-    /// e-mail addresses, DNS names, URIs, and the subject as RFC 2253 writes it.
+    /// e-mail addresses, DNS names, URIs. Only where they count.
     pub(crate) names: Vec<String>,
+    /// The subject of that certificate, as RFC 2253 writes it.
+    pub(crate) subject: String,
     /// The client's certificates: subject, SHA-256 of the public key and of the certificate, in
     /// hexadecimal digits.
     pub(crate) certificates: Vec<[String; 3]>,

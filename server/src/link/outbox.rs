@@ -126,9 +126,11 @@ impl<W: ?Sized + Wire> Outbox<W> {
             let mut segments = state.queue.take();
             drop(state);
             let written = segments.write_to(&self.wire);
-            segments.advance(*written.as_ref().unwrap_or(&0), chunks);
+            let taken = *written.as_ref().unwrap_or(&0);
+            let written = written.and_then(|taken| self.wire.try_drain().map(|()| taken));
+            segments.advance(taken, chunks);
             state = self.state.lock();
-            state.put_back(segments, *written.as_ref().unwrap_or(&0));
+            state.put_back(segments, taken);
             match written {
                 Ok(1..) => state = self.release_waiting(state),
                 Ok(0) => return state.stop_writing(Err(io::ErrorKind::WriteZero.into())),
@@ -202,7 +204,7 @@ impl<W: ?Sized + Wire> Outbox<W> {
         self.state.lock().is_notified = false;
     }
 
-    /// The socket has room again: whoever comes next may flush.
+    /// The socket has room again, and the wire holds nothing: whoever comes next may flush.
     pub(crate) fn unblock(&self) {
         self.state.lock().is_blocked = false;
     }
@@ -212,7 +214,8 @@ impl<W: ?Sized + Wire> Outbox<W> {
         let state = self.state.lock();
         Status {
             is_blocked: state.is_blocked,
-            is_empty: state.queue.is_empty() && !state.is_writing,
+            // A wire that is full may hold the end of what it took.
+            is_empty: state.queue.is_empty() && !state.is_writing && !state.is_blocked,
             drained_bytes: state.drained_bytes,
             ending: state.ending.as_ref().map(|ending| ending.reason),
             is_notified: state.is_notified,

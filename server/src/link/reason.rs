@@ -29,7 +29,6 @@ pub(crate) enum Reason {
     AuthenticationFailure,
     /// CONNECT did not come in time.
     AuthenticationTimeout,
-    #[allow(dead_code, reason = "for encryption")]
     /// Encryption was not agreed on.
     TlsHandshakeFailure,
     /// The server is full.

@@ -3,6 +3,11 @@
 use std::io::{self, IoSlice};
 
 pub(crate) trait Wire: Send + Sync {
-    /// Writes what fits now; `WouldBlock` if nothing does.
+    /// Takes what fits now; `WouldBlock` if nothing does.
     fn try_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Sends what the wire has taken and still holds; `WouldBlock` while some of it is left.
+    fn try_drain(&self) -> io::Result<()> {
+        Ok(())
+    }
 }

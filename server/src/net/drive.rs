@@ -211,8 +211,14 @@ impl<S: Socket> Connection<S> {
         let mut status = self.outbox.status();
         while status.is_blocked {
             match self.outbox.wire().poll_write_ready(cx) {
-                Poll::Ready(Ok(())) => self.outbox.unblock(),
-                Poll::Ready(Err(_)) => self.outbox.end(Reason::WriteError),
+                Poll::Ready(ready) => match ready.and_then(|()| self.outbox.wire().try_drain()) {
+                    Ok(()) => self.outbox.unblock(),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                    Err(_) => {
+                        self.outbox.end(Reason::WriteError);
+                        return self.outbox.status();
+                    }
+                },
                 Poll::Pending => break,
             }
             if self.outbox.flush(wakes.chunks()).is_err() {

@@ -7,12 +7,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::drive::Drive;
 use super::hub::Hub;
 use super::pipe::{self, Pipe};
 use super::socket::{Socket, Tcp};
+use super::tls::{Encryption, Opened};
 use crate::link::{Arrival, Door, Origin, Outbox, Reason, Secured};
 
 /// How many connections may wait to be accepted: a storm of ten thousand should not be refused.
@@ -20,10 +21,13 @@ const BACKLOG: i32 = 4096;
 /// The pause after a failed accept, which is most often for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A bound socket and the door behind it.
+/// What becomes of new connections.
+#[derive(Clone)]
 pub(crate) struct Listener {
     pub(crate) hub: Arc<Hub>,
     pub(crate) door: Arc<dyn Door>,
+    /// None for connections in the open.
+    pub(crate) encryption: Option<Arc<Encryption>>,
 }
 
 /// Binds `address`; what comes in waits until somebody accepts it.
@@ -68,7 +72,7 @@ impl Listener {
                     Some(Ok((stream, _))) => {
                         is_failing = false;
                         let _ = stream.set_nodelay(true); // Fails only on a socket that is gone.
-                        self.serve(Tcp(stream));
+                        self.welcome(stream);
                     }
                     Some(Err(error)) => {
                         if !std::mem::replace(&mut is_failing, true) {
@@ -81,6 +85,44 @@ impl Listener {
         });
     }
 
+    /// Serves a connection, or has it encrypted first.
+    fn welcome(&self, stream: TcpStream) {
+        match &self.encryption {
+            None => self.serve(Tcp(stream)),
+            Some(encryption) => {
+                let opening = self.clone().encrypt(Arc::clone(encryption), stream);
+                self.hub.spawn(opening);
+            }
+        }
+    }
+
+    /// Agrees with the client on encryption, and serves it.
+    async fn encrypt(self, encryption: Arc<Encryption>, stream: TcpStream) {
+        let mut arrival = self.door.arrive(origin(stream.peer_addr().ok()));
+        let Some(_permit) = encryption.begin() else {
+            let why = "too many handshakes are under way".to_owned();
+            return arrival.turn_away(Reason::TlsHandshakeFailure, Some(why));
+        };
+        let opened = {
+            let mut opening = std::pin::pin!(encryption.open(stream, &mut *arrival));
+            let mut stopped = std::pin::pin!(self.hub.closed());
+            std::future::poll_fn(|cx| match stopped.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(None),
+                Poll::Pending => opening.as_mut().poll(cx).map(Some),
+            })
+            .await
+        };
+        match opened {
+            Some(Ok(Opened::Plain(tcp))) => self.open(arrival, tcp, None),
+            Some(Ok(Opened::Encrypted(tls, secured))) => self.open(arrival, *tls, Some(secured)),
+            Some(Err(failure)) => {
+                let why = failure.is_notable().then(|| failure.to_string());
+                arrival.turn_away(Reason::TlsHandshakeFailure, why);
+            }
+            None => arrival.turn_away(Reason::ServerShutdown, None),
+        }
+    }
+
     /// A connection without a socket; the other end is served like any other.
     pub(crate) fn connect_in_process(&self) -> Pipe {
         let (ours, theirs) = pipe::pair();
@@ -90,11 +132,7 @@ impl Listener {
 
     /// Serves one connection from now on.
     fn serve<S: Socket>(&self, socket: S) {
-        let origin = Origin {
-            address: socket.peer_address(),
-            ..Origin::default()
-        };
-        let arrival = self.door.arrive(origin);
+        let arrival = self.door.arrive(origin(socket.peer_address()));
         self.open(arrival, socket, None);
     }
 
@@ -108,7 +146,7 @@ impl Listener {
         let outbox = Arc::new(Outbox::new(socket, self.hub.pending_max));
         let shared: Arc<Outbox> = outbox.clone();
         let Some((id, alive)) = self.hub.enter(&shared) else {
-            return arrival.turn_away(Reason::ServerShutdown);
+            return arrival.turn_away(Reason::ServerShutdown, None);
         };
         let session = arrival.open(shared, secured, self.hub.now());
         self.hub.run(Drive::new(
@@ -118,5 +156,12 @@ impl Listener {
             Arc::clone(&self.hub),
             alive,
         ));
+    }
+}
+
+fn origin(address: Option<SocketAddr>) -> Origin {
+    Origin {
+        address,
+        ..Origin::default()
     }
 }

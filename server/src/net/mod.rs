@@ -10,8 +10,11 @@ mod pipe;
 mod retire;
 mod socket;
 mod timers;
+mod tls;
 mod worker;
 
 pub(crate) use hub::{AllGone, Bounds, Hub};
 pub(crate) use listen::{Listener, bind};
 pub use pipe::Pipe;
+pub(crate) use tls::Encryption;
+pub use tls::{HandshakeFirst, TlsError, TlsOptions, TlsVersion};

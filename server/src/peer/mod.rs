@@ -17,8 +17,8 @@ use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
 pub(crate) use crate::auth::{
-    Access, Answer, Authorization, AuthorizationError, Claim, ConnectionType, Identity,
-    Permissions, nonce,
+    Access, Answer, Authorization, AuthorizationError, Certificate, Claim, ConnectionType,
+    Identity, Permissions, nonce,
 };
 pub(crate) use crate::bus::{Delivery, Message, Sink, Subscription};
 pub use ledger::Quota;

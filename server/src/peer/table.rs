@@ -39,8 +39,11 @@ pub struct Statistics {
     pub connections: u64,
     /// Connections that have ever been accepted, refused ones included.
     pub total_connections: u64,
-    /// Connections refused because the server was full.
+    /// Connections refused because the server was full, or too many came from one address or at
+    /// once.
     pub refused_connections: u64,
+    /// Connections that should have been encrypted, and were not.
+    pub failed_handshakes: u64,
     /// Subscriptions in force.
     pub subscriptions: u64,
     /// Messages published.
@@ -79,6 +82,7 @@ struct State {
 pub(crate) struct Loss {
     pub(crate) is_slow_consumer: bool,
     pub(crate) is_auth_failure: bool,
+    pub(crate) is_failed_handshake: bool,
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
 }
@@ -132,6 +136,7 @@ impl Table {
     pub(crate) fn leave(&self, id: u64, loss: Loss) {
         let mut state = self.state.lock();
         state.gone.authentication_failures += u64::from(loss.is_auth_failure);
+        state.gone.failed_handshakes += u64::from(loss.is_failed_handshake);
         state.gone.slow_consumers += u64::from(loss.is_slow_consumer);
         state.gone.dropped_messages += loss.messages;
         state.gone.dropped_bytes += loss.bytes;

@@ -5,8 +5,8 @@ use std::io;
 use dunlin_protocol::{Info, Limits};
 
 use super::StartError;
-use crate::doors::nats::{Settings, Terms};
-use crate::net::bind;
+use crate::doors::nats::{Encryption, Settings, Terms, Way};
+use crate::net::{TlsOptions, bind};
 use crate::options::Builder;
 use crate::peer::Access;
 
@@ -35,6 +35,23 @@ pub(super) fn terms(options: &Builder, info: Info) -> Result<Terms, StartError> 
             ..info
         },
     })
+}
+
+/// What the clients of the main listener are told of it.
+pub(super) fn way(options: &Builder, port: u16) -> Way {
+    let tls = options.tls.as_ref();
+    Way {
+        host: options.host.clone(),
+        port,
+        encryption: match tls.map(TlsOptions::is_optional) {
+            None => Encryption::None,
+            Some(true) => Encryption::Available,
+            Some(false) => Encryption::Required,
+        },
+        is_verified: tls.is_some_and(TlsOptions::wants_certificates),
+        maps_certificates: tls.is_some_and(TlsOptions::maps_certificates),
+        ..Way::default()
+    }
 }
 
 /// Binds the first address of the host that can be bound.

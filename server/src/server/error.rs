@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use crate::net::TlsError;
 use crate::options::Builder;
 use crate::peer::AuthorizationError;
 
@@ -29,6 +30,9 @@ pub enum StartError {
     /// What was said of users contradicts itself.
     #[non_exhaustive]
     Authorization(AuthorizationError),
+    /// Connections cannot be encrypted as it was chosen.
+    #[non_exhaustive]
+    Tls(TlsError),
 }
 
 impl StartError {
@@ -57,6 +61,7 @@ impl fmt::Display for StartError {
                 "max_payload ({payload_max} bytes) is over max_pending ({pending_max} bytes)"
             ),
             Self::Authorization(error) => error.fmt(f),
+            Self::Tls(error) => write!(f, "tls: {error}"),
         }
     }
 }
@@ -66,6 +71,7 @@ impl std::error::Error for StartError {
         match self {
             Self::Listen { source, .. } => Some(source),
             Self::Authorization(error) => Some(error),
+            Self::Tls(error) => Some(error),
             Self::PayloadOverPending { .. } => None,
         }
     }

@@ -15,8 +15,8 @@ pub use assemble::REFERENCE_VERSION;
 pub use error::StartError;
 pub use reload::{Change, ReloadError};
 
-use crate::doors::nats::{Nats, NatsDoor, Way};
-use crate::net::{AllGone, Bounds, Hub, Listener, Pipe};
+use crate::doors::nats::{self, Nats, NatsDoor, Way};
+use crate::net::{AllGone, Bounds, Encryption, Hub, Listener, Pipe};
 use crate::options::Builder;
 use crate::peer::{ConnectionType, Host, Ledgers, Statistics};
 
@@ -30,6 +30,7 @@ pub struct Server {
     hub: Arc<Hub>,
     nats: Arc<Nats>,
     way: Arc<Way>,
+    encryption: Option<Arc<Encryption>>,
     /// What holds now; changed by a reload.
     options: Mutex<Builder>,
     gone: AllGone,
@@ -43,6 +44,8 @@ impl Server {
 
     async fn start(options: Builder) -> Result<Self, StartError> {
         let terms = assemble::terms(&options, assemble::info(&options))?;
+        let encryption = options.tls.clone().map(Encryption::new).transpose();
+        let encryption = encryption.map_err(StartError::Tls)?;
         let socket = assemble::bind_first(&options).await?;
         let address = socket
             .local_addr()
@@ -59,11 +62,7 @@ impl Server {
             write_deadline: options.write_deadline,
         };
         let (hub, gone) = Hub::start(bounds);
-        let way = Way {
-            host: options.host.clone(),
-            port: address.port(),
-            ..Way::default()
-        };
+        let way = assemble::way(&options, address.port());
         let nats = Nats::new(Arc::clone(&host), hub.clone(), Arc::new(terms));
         let server = Self {
             address,
@@ -71,11 +70,21 @@ impl Server {
             hub,
             nats,
             way: Arc::new(way),
+            encryption,
             options: Mutex::new(options),
             gone,
         };
-        server.listener(&server.way).listen(socket);
+        let mut listener = server.listener(&server.way);
+        listener.encryption = server.encryption.clone();
+        listener.listen(socket);
         tracing::info!("Listening for client connections on {address}");
+        match server.way.encryption {
+            nats::Encryption::None => {}
+            nats::Encryption::Available => {
+                tracing::info!("TLS available for client connections");
+            }
+            nats::Encryption::Required => tracing::info!("TLS required for client connections"),
+        }
         tracing::info!("Server is ready");
         Ok(server)
     }
@@ -85,9 +94,14 @@ impl Server {
         self.address
     }
 
-    /// What a NATS client connects to: `nats://` and the address.
+    /// What a NATS client connects to: `nats://`, or `tls://` where it must encrypt, and the
+    /// address.
     pub fn url(&self) -> String {
-        format!("nats://{}", self.address)
+        let scheme = match self.way.encryption {
+            nats::Encryption::Required => "tls",
+            _ => "nats",
+        };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Opens a connection without a socket: the server's side is served like any other, the other
@@ -97,6 +111,8 @@ impl Server {
     pub fn connect(&self) -> Pipe {
         let way = Way {
             kind: ConnectionType::InProcess,
+            encryption: nats::Encryption::None,
+            is_verified: false,
             ..(*self.way).clone()
         };
         self.listener(&Arc::new(way)).connect_in_process()
@@ -131,6 +147,7 @@ impl Server {
                 nats: Arc::clone(&self.nats),
                 way: Arc::clone(way),
             }),
+            encryption: None,
         }
     }
 }

@@ -20,7 +20,8 @@ impl Server {
     /// Lets `options` hold instead of those before: all of them, or nothing changes.
     ///
     /// What can change: limits of payloads, control lines and connections, pings, the write
-    /// deadline, and who may connect. Connections that are there feel it: a user who is gone, or
+    /// deadline, who may connect, and how new connections are encrypted: certificates are read
+    /// again. Connections that are there feel it: a user who is gone, or
     /// whose password is another now, is closed with `Authorization Violation`; a subscription that
     /// is not allowed any more is taken back, with a `Permissions Violation` that names it; with
     /// fewer connections allowed, the youngest go. Returns what has changed; connections may notice
@@ -42,6 +43,10 @@ impl Server {
         }
         let info = self.nats.terms().info.clone();
         let mut terms = assemble::terms(&options, info).map_err(ReloadError::Options)?;
+        if let (Some(encryption), Some(tls)) = (&self.encryption, &options.tls) {
+            let changed = encryption.change(tls.clone()).map_err(StartError::Tls);
+            changed.map_err(ReloadError::Options)?;
+        }
         terms.room_up_to = self.host.table.make_room_for(options.connections_max);
         self.hub.set_write_deadline(options.write_deadline);
         self.nats.set_terms(Arc::new(terms));

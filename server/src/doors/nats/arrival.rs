@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use dunlin_protocol::{Info, encode};
+use dunlin_protocol::{ErrText, Info, encode};
 
 use super::full::FullHouse;
-use super::login::Facts;
+use super::login::{Certificate, Facts};
 use super::session::TextSession;
-use super::{Nats, Terms, Way};
+use super::{Encryption, Nats, Terms, Way};
 use crate::link::{Arrival, Origin, Outbox, Reason, Secured, Session};
 use crate::peer::{Full, Loss, Seat, Tally, nonce};
 
@@ -20,9 +20,11 @@ pub(super) struct NatsArrival {
     pub(super) info: Box<Info>,
     pub(super) id: u64,
     pub(super) is_greeted: bool,
-    /// None where the server is full.
+    /// None where there is no room.
     tally: Option<Arc<Tally>>,
     seat: Option<Seat>,
+    /// What is said to somebody for whom there is no room.
+    refusal: ErrText<'static>,
 }
 
 impl NatsArrival {
@@ -50,6 +52,7 @@ impl NatsArrival {
             id,
             tally,
             seat,
+            refusal: ErrText::MaximumConnections,
         }
     }
 
@@ -61,13 +64,19 @@ impl NatsArrival {
     /// What the connection can be known by, if there is anything.
     pub(super) fn facts(&mut self) -> Option<Box<Facts>> {
         let secured = self.origin.secured.as_deref();
-        let names = secured.filter(|_| self.way.maps_certificates);
+        // Who comes without a certificate where it counts is nobody, whatever it says.
+        let counts = self.way.maps_certificates && self.way.encryption != Encryption::None;
+        let certificate = counts.then(|| Certificate {
+            names: secured.map_or_else(Vec::new, |secured| secured.names.clone()),
+            subject: secured.map_or_else(String::new, |secured| secured.subject.clone()),
+        });
         let facts = Facts {
             nonce: self.info.nonce.clone(),
             cookies: self.origin.cookies.take().map(|cookies| *cookies),
-            names: names.map(|secured| secured.names.clone()),
+            certificate,
         };
-        let is_any = !facts.nonce.is_empty() || facts.cookies.is_some() || facts.names.is_some();
+        let is_any =
+            !facts.nonce.is_empty() || facts.cookies.is_some() || facts.certificate.is_some();
         is_any.then(|| Box::new(facts))
     }
 }
@@ -89,14 +98,39 @@ impl Arrival for NatsArrival {
         self.origin.secured = secured.or(self.origin.secured.take());
         match self.tally.take() {
             Some(tally) => Box::new(TextSession::new(*self, outbox, tally, now)),
-            None => Box::new(FullHouse::new(outbox, self.info, self.is_greeted, now)),
+            None => {
+                let info = (!self.is_greeted).then_some(self.info);
+                Box::new(FullHouse::new(outbox, info, self.refusal, now))
+            }
         }
     }
 
-    fn turn_away(self: Box<Self>, reason: Reason) {
-        tracing::debug!(cid = self.id, "{reason}");
-        if self.tally.is_some() {
-            self.nats.host.table.leave(self.id, Loss::default());
+    fn is_admitted(&self) -> bool {
+        self.tally.is_some()
+    }
+
+    fn throttle(&mut self) {
+        if self.tally.take().is_some() {
+            self.refusal = ErrText::Throttled;
+            self.seat = None;
+            self.nats.host.table.turn_away(self.id);
         }
+    }
+
+    fn turn_away(self: Box<Self>, reason: Reason, why: Option<String>) {
+        let cid = self.id;
+        match why {
+            Some(why) => {
+                let address = self.origin.address;
+                let address = address.map_or_else(String::new, |address| address.to_string());
+                tracing::error!(cid, %address, "TLS handshake error: {why}");
+            }
+            None => tracing::debug!(cid, "{reason}"),
+        }
+        let loss = Loss {
+            is_failed_handshake: reason == Reason::TlsHandshakeFailure,
+            ..Loss::default()
+        };
+        self.nats.host.table.leave(cid, loss);
     }
 }

@@ -1,4 +1,4 @@
-//! A connection that finds the server full: it is told so and shown out.
+//! A connection for which there is no room: it is told so and shown out.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,22 +9,23 @@ use crate::link::{Input, Outbox, Reason, Session, Taken, Verdict, Wakes};
 
 pub(super) struct FullHouse {
     outbox: Arc<Outbox>,
-    info: Box<Info>,
-    is_greeted: bool,
+    /// None if it has been said.
+    info: Option<Box<Info>>,
+    text: ErrText<'static>,
     opened: Instant,
 }
 
 impl FullHouse {
     pub(super) fn new(
         outbox: Arc<Outbox>,
-        info: Box<Info>,
-        is_greeted: bool,
+        info: Option<Box<Info>>,
+        text: ErrText<'static>,
         now: Instant,
     ) -> Self {
         Self {
             outbox,
             info,
-            is_greeted,
+            text,
             opened: now,
         }
     }
@@ -33,10 +34,10 @@ impl FullHouse {
 impl Session for FullHouse {
     fn on_open(&mut self, _now: Instant, wakes: &mut Wakes) {
         let mut text = Vec::with_capacity(512);
-        if !self.is_greeted {
-            encode::info(&mut text, &self.info);
+        if let Some(info) = &self.info {
+            encode::info(&mut text, info);
         }
-        encode::err(&mut text, ErrText::MaximumConnections);
+        encode::err(&mut text, self.text);
         wakes.chunks().prepare();
         // Cannot be refused: the outbox is new, and its bound is far above two lines.
         let _ = self.outbox.lock().append_line(&text, wakes.chunks());

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use super::session::TextSession;
 use crate::link::{Cookies, Reason, Verdict, Wakes};
+pub(super) use crate::peer::Certificate;
 use crate::peer::{Access, Answer, Claim, Full, Identity};
 
 /// How late a refusal is said: whoever tries passwords waits, and so does everybody who mistyped
@@ -44,8 +45,8 @@ pub(super) struct Facts {
     /// What it was given to sign.
     pub(super) nonce: String,
     pub(super) cookies: Option<Cookies>,
-    /// The names of its certificate, where they count.
-    pub(super) names: Option<Vec<String>>,
+    /// Its certificate, where that counts.
+    pub(super) certificate: Option<Certificate>,
 }
 
 impl Standing {
@@ -127,7 +128,8 @@ impl TextSession {
             nkey: &connect.nkey,
             signature: &connect.sig,
             nonce: facts.map(|facts| &*facts.nonce).unwrap_or_default(),
-            certificate: facts.and_then(|facts| facts.names.as_deref()),
+            certificate: facts.and_then(|facts| facts.certificate.as_ref()),
+            is_password_needed: self.way.maps_certificates,
             kind: self.way.kind,
         }
     }

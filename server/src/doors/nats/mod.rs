@@ -43,7 +43,8 @@ pub(crate) struct Way {
     pub(crate) encryption: Encryption,
     /// A client certificate is demanded.
     pub(crate) is_verified: bool,
-    /// The certificate says which user it is.
+    /// The certificate says which user it is; where connections are not encrypted, a user without
+    /// a password is nobody then.
     pub(crate) maps_certificates: bool,
 }
 

@@ -1,0 +1,101 @@
+//! How the connections of a listener are encrypted: what holds now, and the bounds on what is under
+//! way.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, RwLock};
+use rustls::ServerConfig;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::config::{self, TlsError};
+use super::options::TlsOptions;
+
+/// The most handshakes under way; one more connection is closed at once. Each costs a millisecond
+/// of a core: more could not be done within the two seconds that they have.
+const HANDSHAKES_MAX: usize = 4096;
+/// The time in which handshakes are counted against a rate.
+const RATE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The encryption of one listener.
+pub(crate) struct Encryption {
+    current: RwLock<Arc<Current>>,
+    under_way: Arc<Semaphore>,
+    rate: Mutex<Rate>,
+}
+
+/// What holds for connections made now.
+pub(in crate::net) struct Current {
+    pub(super) options: TlsOptions,
+    pub(super) config: Arc<ServerConfig>,
+    pub(super) pins: Vec<String>,
+}
+
+/// Handshakes begun in the interval under way.
+#[derive(Default)]
+struct Rate {
+    until: Option<Instant>,
+    begun: u64,
+}
+
+impl Encryption {
+    /// # Errors
+    ///
+    /// A file cannot be read, or does not hold what it should; a name means nothing.
+    pub(crate) fn new(options: TlsOptions) -> Result<Arc<Self>, TlsError> {
+        let current = Current::new(options)?;
+        Ok(Arc::new(Self {
+            current: RwLock::new(Arc::new(current)),
+            under_way: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
+            rate: Mutex::default(),
+        }))
+    }
+
+    /// What holds now.
+    pub(in crate::net) fn current(&self) -> Arc<Current> {
+        Arc::clone(&self.current.read())
+    }
+
+    #[allow(dead_code, reason = "for reloading")]
+    /// Encrypts new connections as `options` have it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Encryption::new`]; everything stays as it was then.
+    pub(crate) fn change(&self, options: TlsOptions) -> Result<(), TlsError> {
+        let current = Arc::new(Current::new(options)?);
+        *self.current.write() = current;
+        Ok(())
+    }
+
+    /// Room for one more handshake, until it is dropped.
+    pub(in crate::net) fn begin(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.under_way).try_acquire_owned().ok()
+    }
+
+    /// Whether one more handshake is within the rate.
+    pub(in crate::net) fn is_within_rate(&self, now: Instant) -> bool {
+        let Some(most) = self.current.read().options.rate_max else {
+            return true;
+        };
+        let mut rate = self.rate.lock();
+        if rate.until.is_none_or(|until| until <= now) {
+            *rate = Rate {
+                until: Some(now + RATE_INTERVAL),
+                begun: 0,
+            };
+        }
+        rate.begun += 1;
+        rate.begun <= most
+    }
+}
+
+impl Current {
+    fn new(options: TlsOptions) -> Result<Self, TlsError> {
+        Ok(Self {
+            config: Arc::new(config::load(&options)?),
+            pins: config::pins(&options)?,
+            options,
+        })
+    }
+}

@@ -1,0 +1,22 @@
+//! Encryption: from files and choices to sockets that the loop serves like any other.
+//!
+//! In: [`TlsOptions`] and accepted TCP connections. Out: [`Tls`] sockets, and what they have shown
+//! of themselves. The cryptography is rustls's; what is ours is when it happens, what it may cost,
+//! and what is said when it fails.
+
+mod accept;
+mod config;
+mod encryption;
+mod engine;
+mod failure;
+mod names;
+mod options;
+mod shown;
+mod socket;
+mod suites;
+
+pub use config::TlsError;
+pub use options::{HandshakeFirst, TlsOptions, TlsVersion};
+
+pub(super) use accept::Opened;
+pub(crate) use encryption::Encryption;
