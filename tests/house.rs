@@ -49,7 +49,7 @@ const CLI_FLOORS: [(&str, &[&str]); 19] = [
             "process", "publish", "script", "stop", "template", "text", "view",
         ],
     ),
-    ("gather", &["failure", "publish"]),
+    ("gather", &["failure", "text"]),
     ("publish", &["failure"]),
     ("http", &["failure"]),
     ("script", &["failure", "view"]),

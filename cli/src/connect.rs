@@ -3,6 +3,7 @@
 //! What is nearest wins: a flag, then the environment, then the context that was named or is
 //! selected, then the default. Credentials in a URL go before all others, as the client has it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,34 @@ pub(crate) struct Connection {
     #[arg(long, global = true, value_name = "TOKEN", hide_short_help = true)]
     token: Option<String>,
 
+    /// Credentials file: a user JWT and its seed [env: NATS_CREDS]
+    #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
+    creds: Option<PathBuf>,
+
+    /// File with the seed of an nkey [env: NATS_NKEY]
+    #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
+    nkey: Option<PathBuf>,
+
+    /// Refuse to connect without TLS; where the server demands it, it is used anyway
+    #[arg(long = "tls", global = true, hide_short_help = true)]
+    is_tls: bool,
+
+    /// Begin with TLS, before the server has said anything
+    #[arg(long = "tlsfirst", global = true, hide_short_help = true)]
+    is_tls_first: bool,
+
+    /// Trust the certificates in this file, in place of the system's [env: NATS_CA]
+    #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
+    tlsca: Option<PathBuf>,
+
+    /// Show this certificate to the server [env: NATS_CERT]
+    #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
+    tlscert: Option<PathBuf>,
+
+    /// The key of that certificate [env: NATS_KEY]
+    #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
+    tlskey: Option<PathBuf>,
+
     /// Name of the connection, as the server shows it to people [default: dunlin <verb>]
     #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
     connection_name: Option<String>,
@@ -61,38 +90,42 @@ pub(crate) struct Target {
     /// One address, or several with commas.
     pub(crate) url: String,
     name: String,
-    user: Option<String>,
-    password: Option<String>,
-    token: Option<String>,
-    inbox_prefix: Option<String>,
     connect_timeout: Option<Duration>,
+    is_tls: bool,
+    /// What the context says, and flags and environment over it.
+    settled: Context,
 }
 
 impl Connection {
     /// Puts flags, environment and context together; `verb` names the connection.
     pub(crate) fn target(&self, verb: &str) -> Result<Target, Failure> {
-        let context = self
-            .context
-            .clone()
-            .or_else(|| environment(&["NATS_CONTEXT"]));
+        let context = nearest(&self.context, &["NATS_CONTEXT"], None);
         let context = Context::load(context.as_deref())?;
-        let pick = |flag: &Option<String>, names: &[&str], context: Option<String>| {
-            flag.clone().or_else(|| environment(names)).or(context)
-        };
-        let url = pick(&self.server, &["DUNLIN_URL", "NATS_URL"], context.url);
+        let url = nearest(&self.server, &["DUNLIN_URL", "NATS_URL"], context.url);
+        let url = url.unwrap_or_else(|| URL.to_owned());
         let name = self.connection_name.clone();
         Ok(Target {
-            url: url.unwrap_or_else(|| URL.to_owned()),
             name: name.unwrap_or_else(|| format!("dunlin {verb}")),
-            user: pick(&self.user, &["NATS_USER"], context.user),
-            password: pick(&self.password, &["NATS_PASSWORD"], context.password),
-            token: pick(&self.token, &["NATS_TOKEN"], context.token),
-            inbox_prefix: pick(
-                &self.inbox_prefix,
-                &["NATS_INBOX_PREFIX"],
-                context.inbox_prefix,
-            ),
             connect_timeout: self.connect_timeout,
+            is_tls: self.is_tls,
+            settled: Context {
+                url: Some(url.clone()),
+                user: nearest(&self.user, &["NATS_USER"], context.user),
+                password: nearest(&self.password, &["NATS_PASSWORD"], context.password),
+                token: nearest(&self.token, &["NATS_TOKEN"], context.token),
+                creds: nearest(&self.creds, &["NATS_CREDS"], context.creds),
+                nkey: nearest(&self.nkey, &["NATS_NKEY"], context.nkey),
+                cert: nearest(&self.tlscert, &["NATS_CERT"], context.cert),
+                key: nearest(&self.tlskey, &["NATS_KEY"], context.key),
+                ca: nearest(&self.tlsca, &["NATS_CA"], context.ca),
+                inbox_prefix: nearest(
+                    &self.inbox_prefix,
+                    &["NATS_INBOX_PREFIX"],
+                    context.inbox_prefix,
+                ),
+                is_tls_first: self.is_tls_first || context.is_tls_first,
+            },
+            url,
         })
     }
 
@@ -110,25 +143,63 @@ impl Target {
     }
 
     pub(crate) async fn connect(&self) -> Result<Client, Failure> {
-        Ok(self.options()?.connect(&*self.url).await?)
+        let mut options = self.secured(self.identified()?)?;
+        if let Some(path) = &self.settled.creds {
+            options = options.credentials_file(path).await?;
+        }
+        if let Some(prefix) = &self.settled.inbox_prefix {
+            options = options.custom_inbox_prefix(prefix);
+        }
+        if let Some(timeout) = self.connect_timeout {
+            options = options.connection_timeout(timeout);
+        }
+        Ok(options.connect(&*self.url).await?)
     }
 
-    fn options(&self) -> Result<ConnectOptions, Failure> {
-        let mut options = ConnectOptions::new().name(&self.name);
-        options = match (&self.user, &self.password, &self.token) {
+    /// Who to be, but for credentials.
+    fn identified(&self) -> Result<ConnectOptions, Failure> {
+        let (settled, options) = (&self.settled, ConnectOptions::new().name(&self.name));
+        let options = match (&settled.user, &settled.password, &settled.token) {
             (Some(user), Some(password), _) => options.user_and_password(user, password),
             (Some(user), None, None) => options.token(user),
             (_, _, Some(token)) => options.token(token),
             (None, Some(_), None) => return Err(Failure::usage("a password without a user")),
             (None, None, None) => options,
         };
-        if let Some(prefix) = &self.inbox_prefix {
-            options = options.custom_inbox_prefix(prefix);
+        let Some(path) = &settled.nkey else {
+            return Ok(options);
+        };
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|error| Failure::because(path.display(), error))?;
+        // The file may have armour around it.
+        let seed = text
+            .lines()
+            .map(str::trim)
+            .find(|line| line.starts_with("SU"));
+        let seed =
+            seed.ok_or_else(|| Failure::because(path.display(), "holds no seed of a user"))?;
+        Ok(options.nkey(seed))
+    }
+
+    /// Whom to trust, and what to show for it.
+    fn secured(&self, mut options: ConnectOptions) -> Result<ConnectOptions, Failure> {
+        let settled = &self.settled;
+        if settled.is_tls_first {
+            options = options.tls_first();
         }
-        if let Some(timeout) = self.connect_timeout {
-            options = options.connection_timeout(timeout);
+        if self.is_tls {
+            options = options.require_tls(true);
         }
-        Ok(options)
+        if let Some(path) = &settled.ca {
+            options = options.add_root_certificates(path);
+        }
+        match (&settled.cert, &settled.key) {
+            (Some(cert), Some(key)) => Ok(options.add_client_certificate(cert, key)),
+            (None, None) => Ok(options),
+            _ => Err(Failure::usage(
+                "a certificate needs its key, and a key its certificate",
+            )),
+        }
     }
 }
 
@@ -151,10 +222,14 @@ pub(crate) fn watch(client: &Client, style: &Style, closed: &Arc<Notify>) {
     });
 }
 
-/// The first of these variables that is set and not empty.
-fn environment(names: &[&str]) -> Option<String> {
+/// The flag, else the first of these variables that is set and not empty, else the context's.
+fn nearest<T>(flag: &Option<T>, variables: &[&str], context: Option<T>) -> Option<T>
+where
+    T: Clone + From<String>,
+{
     let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    names.iter().find_map(set)
+    let variable = || variables.iter().find_map(set).map(T::from);
+    flag.clone().or_else(variable).or(context)
 }
 
 /// Where a server on this machine listens; by number, so that no name must be resolved.

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use crate::failure::Failure;
 
 /// Where a server is and who to be there; each as far as the context says it.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Context {
     pub(crate) url: Option<String>,
     pub(crate) user: Option<String>,

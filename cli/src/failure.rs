@@ -74,6 +74,11 @@ impl Failure {
         Self::new(Code::Usage, text)
     }
 
+    /// What there is to say.
+    pub(crate) fn text(&self) -> String {
+        self.text.clone().unwrap_or_default()
+    }
+
     /// Ends with another code.
     pub(crate) fn with_code(self, code: Code) -> Self {
         Self { code, ..self }
@@ -136,6 +141,7 @@ impl From<ConnectError> for Failure {
         let code = match error.kind() {
             ConnectErrorKind::InvalidAddress | ConnectErrorKind::InvalidOptions => Code::Usage,
             ConnectErrorKind::Authentication => Code::Denied,
+            ConnectErrorKind::Credentials => Code::Failed,
             _ => Code::NotConnected,
         };
         Self::new(code, whole_text(&error))

@@ -6,12 +6,12 @@
 use std::time::Duration;
 
 use clap::Args;
-use dunlin::Message;
+use dunlin::{Message, RequestMany};
 use serde_json::Value;
 
 use super::Common;
 use crate::failure::Failure;
-use crate::gather::{Question, Until, gather};
+use crate::gather::gather;
 use crate::output::Output;
 use crate::text::{self, counted, show_duration};
 use crate::view::shown;
@@ -54,22 +54,13 @@ impl Discover {
         for part in [&self.name, &self.id].into_iter().flatten() {
             subject = format!("{subject}.{part}");
         }
-        let question = Question {
-            subject,
-            headers: None,
-            payload: Vec::new(),
-        };
-        let until = Until {
-            answers: 0,
-            timeout: self.timeout,
-            gap: Some(self.gap),
-        };
+        let question = RequestMany::new().timeout(self.timeout).idle(self.gap);
         let mut answers = Vec::new();
         let take = |answer: Message| {
             answers.push(answer.payload);
             Ok(())
         };
-        gather(&client, &question, until, take).await?;
+        gather(&client, &subject, question, take).await?;
         let mut services: Vec<Value> = answers
             .iter()
             .filter_map(|payload| serde_json::from_slice(payload).ok())

@@ -10,6 +10,7 @@ mod publish;
 mod reply;
 mod request;
 mod subscribe;
+mod top;
 
 use clap::{Args, Command, Subcommand};
 
@@ -37,6 +38,7 @@ pub(crate) enum Verb {
     Request(request::Ask),
     Reply(reply::Reply),
     Bench(bench::Bench),
+    Top(top::Top),
     Discover(discover::Discover),
     Health(health::Health),
     Passwd(passwd::Passwd),
@@ -54,6 +56,7 @@ impl Verb {
             Self::Request(ask) => light(ask.run(common)),
             Self::Reply(reply) => parallel(reply.run(common)),
             Self::Bench(bench) => wide(bench.run(common)),
+            Self::Top(top) => light(top.run(common)),
             Self::Discover(discover) => light(discover.run(common)),
             Self::Health(health) => light(health.run(common)),
             Self::Passwd(passwd) => passwd.run(common),

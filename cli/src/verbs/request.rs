@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
-use dunlin::{Client, Message, Request};
+use dunlin::{Client, HeaderMap, Message, Request, RequestMany};
 use tokio::time::Instant;
 
 use super::Common;
 use crate::body::Body;
 use crate::failure::{Code, Failure};
-use crate::gather::{Question, Until, gather};
+use crate::gather::gather;
 use crate::output::Output;
 use crate::publish::payload_max;
 use crate::stop::Stop;
@@ -49,6 +49,13 @@ pub(crate) struct Ask {
     /// Show subject and headers too
     #[arg(long = "full", conflicts_with = "is_json")]
     is_full: bool,
+}
+
+/// What is asked, with its holes filled.
+struct Question {
+    subject: String,
+    headers: Option<HeaderMap>,
+    payload: Vec<u8>,
 }
 
 impl Ask {
@@ -117,18 +124,24 @@ impl Ask {
         common: &Common,
         output: &mut Output,
     ) -> Result<u64, Failure> {
-        let until = Until {
-            answers: self.replies,
-            timeout: self.timeout,
-            gap: self.gap,
-        };
+        let mut request = RequestMany::new().timeout(self.timeout);
+        request = request.payload(question.payload);
+        if let Some(headers) = question.headers {
+            request = request.headers(headers);
+        }
+        if self.replies > 0 {
+            request = request.max(self.replies);
+        }
+        if let Some(gap) = self.gap {
+            request = request.idle(gap);
+        }
         let mut failed = None;
         let show = |answer: Message| {
             self.show(&answer, common, output)?;
             failed = failed.take().or(service_error(&answer));
             Ok(())
         };
-        let seen = gather(client, &question, until, show).await?;
+        let seen = gather(client, &question.subject, request, show).await?;
         match failed {
             Some(failure) => Err(failure),
             None if seen < self.replies.max(1) => Err(self.missed(seen)),
