@@ -413,7 +413,7 @@ impl Client {
     pub fn state(&self) -> State {
         match self.handle.shared.outgoing.phase() {
             Phase::Pending => State::Pending,
-            Phase::Connected => State::Connected,
+            Phase::Connected | Phase::Moving => State::Connected,
             Phase::Disconnected => State::Disconnected,
             Phase::Draining => State::Draining,
             Phase::Closed => State::Closed,

@@ -117,7 +117,7 @@ fn start(
         });
     }
     let mut driver = Driver::new(Arc::clone(&shared), pool);
-    let first = first.map(|connection| driver.begin(connection));
+    let first = first.map(|connection| driver.begin(connection, false));
     tokio::spawn(driver.run(first));
     Client::new(Arc::new(Handle { shared }))
 }

@@ -23,6 +23,8 @@ pub(crate) struct Connection {
     pub(crate) info: Box<Info>,
     /// What the server sent behind the handshake.
     pub(crate) input: BytesMut,
+    /// Where it leads; none for a stream that was given.
+    pub(crate) addr: Option<ServerAddr>,
 }
 
 /// Connects to `addr`.
@@ -132,6 +134,7 @@ async fn shake_hands(
                 transport,
                 info,
                 input,
+                addr: addr.cloned(),
             });
         }
         if transport.read_buf(&mut input).await.map_err(tls::explain)? == 0 {

@@ -11,11 +11,11 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
+use crate::address::ServerAddr;
 use crate::dial::{Connection, dial};
 use crate::engine::{Engine, EngineOptions};
 use crate::error::{ConnectErrorKind, RequestErrorKind};
@@ -27,6 +27,10 @@ use crate::refusal::Verdict;
 use crate::shared::Shared;
 use crate::transport::Transport;
 
+mod moving;
+
+use moving::{Successor, part};
+
 pub(crate) struct Driver {
     shared: Arc<Shared>,
     pool: Pool,
@@ -37,6 +41,10 @@ pub(crate) struct Driver {
     written: usize,
     /// Whether the stream may still hold back what was written.
     needs_flush: bool,
+    /// Where the connection in use leads; none for a stream that was given.
+    current: Option<ServerAddr>,
+    /// The server has said that it is about to go.
+    is_lame: bool,
 }
 
 /// A connection in use.
@@ -45,12 +53,16 @@ pub(crate) struct Link {
     timer: Pin<Box<Sleep>>,
     /// Set when it was over before it began: by what came with the end of the handshake.
     ended: Option<End>,
+    /// The connection that is to take over from a server that is about to go.
+    successor: Option<Successor>,
 }
 
 /// How a connection ended.
 enum End {
     /// As it was asked for.
     Done,
+    /// In order, with a successor that takes over.
+    Parted,
     Lost(Box<str>),
     /// And another one would end the same way.
     Hopeless(Box<str>),
@@ -61,6 +73,7 @@ impl Driver {
         let options = EngineOptions {
             ping_interval: shared.options.ping_interval,
             pings_max: shared.options.pings_max,
+            confirm_interval: shared.options.confirm_interval,
             limits: dunlin_protocol::ServerLimits {
                 payload_max: shared.options.payload_max,
                 ..dunlin_protocol::ServerLimits::default()
@@ -74,6 +87,8 @@ impl Driver {
             writing: Vec::new(),
             written: 0,
             needs_flush: false,
+            current: None,
+            is_lame: false,
         }
     }
 
@@ -84,7 +99,7 @@ impl Driver {
             let mut link = match next.take() {
                 Some(link) => link,
                 None => match self.reconnect().await {
-                    Some(connection) => self.begin(connection),
+                    Some(connection) => self.begin(connection, false),
                     None => break,
                 },
             };
@@ -94,8 +109,14 @@ impl Driver {
                     part(link.transport).await;
                     break;
                 }
+                End::Parted => next = self.change_over(link),
                 End::Lost(reason) => {
                     self.lose(reason);
+                    // Where somebody stands by already, nobody needs to be looked for.
+                    next = link
+                        .successor
+                        .and_then(Successor::ready)
+                        .map(|new| self.begin(new, false));
                 }
                 End::Hopeless(reason) => {
                     self.lose(reason);
@@ -116,13 +137,23 @@ impl Driver {
             }
             link.timer.as_mut().reset(self.engine.deadline().into());
         }
+        if let Poll::Ready(end) = self.poll_successor(cx, link) {
+            return Poll::Ready(end);
+        }
         for _ in 0..ROUNDS_MAX {
-            let is_blocked = match self.poll_write(cx, &mut link.transport) {
+            let is_blocked = match self.poll_write(cx, link) {
                 Poll::Ready(Ok(())) => false,
                 Poll::Ready(Err(error)) => return Poll::Ready(self.last_words(cx, link, error)),
                 Poll::Pending => true,
             };
+            if self.engine.is_unasked() {
+                self.engine.expect_confirmation(Instant::now().into_std());
+                link.timer.as_mut().reset(self.engine.deadline().into());
+                let _ = link.timer.as_mut().poll(cx); // Not due yet; now it is known whom to wake.
+            }
             match self.poll_read(cx, &mut link.transport) {
+                // From a farewell that was taken back, because the client ends.
+                Poll::Ready(Some(End::Parted)) if !link.stands_by() => continue,
                 Poll::Ready(Some(end)) => return Poll::Ready(end),
                 Poll::Ready(None) => continue,
                 Poll::Pending => {}
@@ -130,7 +161,11 @@ impl Driver {
             if self.engine.has_control() && !is_blocked {
                 continue;
             }
-            match self.shared.outgoing.sleep(cx, is_blocked) {
+            if self.is_lame && link.successor.is_none() {
+                break; // Once more from the top, to look for another server.
+            }
+            let takes_none = is_blocked || link.stands_by();
+            match self.shared.outgoing.sleep(cx, takes_none) {
                 Rest::Work => {}
                 Rest::Asleep => return Poll::Pending,
                 Rest::Over => return Poll::Ready(End::Done),
@@ -141,12 +176,7 @@ impl Driver {
     }
 
     /// Writes what was taken, else takes what there is and writes that. Pending: the socket is full.
-    fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        transport: &mut Transport,
-    ) -> Poll<io::Result<()>> {
-        let mut transport = Pin::new(transport);
+    fn poll_write(&mut self, cx: &mut Context<'_>, link: &mut Link) -> Poll<io::Result<()>> {
         if self.written == self.writing.len() {
             self.written = 0;
             match self.writing.capacity() > WRITING_KEPT {
@@ -155,11 +185,14 @@ impl Driver {
             }
             // In this order: see `Engine::awaiting`.
             self.engine.write_control(&mut self.writing);
-            self.shared
-                .outgoing
-                .take(&mut self.writing, &mut self.engine);
+            if !link.stands_by() {
+                let outgoing = &self.shared.outgoing;
+                outgoing.take(&mut self.writing, &mut self.engine);
+                link.has_taken(&mut self.engine);
+            }
             self.engine.write_control(&mut self.writing);
         }
+        let mut transport = Pin::new(&mut link.transport);
         while self.written < self.writing.len() {
             match ready!(
                 transport
@@ -207,50 +240,52 @@ impl Driver {
     fn receive(&mut self) -> Option<End> {
         let outcome = self.engine.receive();
         self.shared.counters.add(self.engine.take_tally());
-        let is_drained = self.tell_notices();
+        let told = self.tell_notices();
         match outcome {
             Err(error) => Some(ended(error)),
-            Ok(()) if is_drained => Some(End::Done),
-            Ok(()) => None,
+            Ok(()) => told,
         }
     }
 
-    /// Passes on what the engine noticed; true if a drain is done.
-    fn tell_notices(&mut self) -> bool {
-        let mut is_drained = false;
+    /// Passes on what the engine noticed; some if that is an end.
+    fn tell_notices(&mut self) -> Option<End> {
+        let mut told = None;
         for notice in self.engine.take_notices() {
             match notice {
                 Notice::Refused(error) => self.shared.events.emit(&Event::ServerError(error)),
                 Notice::Slow(slow) => self.shared.events.emit(&Event::SlowConsumer(slow)),
                 Notice::InboxRefused => self.shared.outgoing.inbox_lost(),
-                Notice::Drained => is_drained = true,
+                Notice::Drained => told = Some(End::Done), // Also behind a farewell taken back.
+                Notice::Parted => told = told.or(Some(End::Parted)),
                 Notice::Info(info) => {
                     self.shared
                         .outgoing
                         .limits_changed(payload_max(info.max_payload));
                     self.discover(&info.connect_urls);
                     if info.ldm {
+                        self.is_lame = true;
                         self.shared.events.emit(&Event::LameDuck);
                     }
                     self.shared.set_info(info);
                 }
             }
         }
-        is_drained
+        told
     }
 
-    /// Starts on a connection: subscriptions are made again, then what was buffered is sent.
-    pub(crate) fn begin(&mut self, connection: Connection) -> Link {
+    /// Starts on a connection, after a lost one or by a move from one that was parted with:
+    /// subscriptions are made again, then what was buffered is sent.
+    pub(crate) fn begin(&mut self, connection: Connection, is_move: bool) -> Link {
+        (self.current, self.is_lame) = (connection.addr, false);
         let (shared, engine) = (&self.shared, &mut self.engine);
         let info = connection.info;
         (self.writing, self.written, self.needs_flush) = (Vec::new(), 0, false);
         let max = payload_max(info.max_payload);
-        shared
-            .outgoing
-            .connected(max, info.headers, engine, &shared.replies);
+        shared.outgoing.connected(max, info.headers, engine);
         engine.connected(connection.input, Instant::now().into_std());
         let event = match shared.counters.connects.fetch_add(1, Ordering::Relaxed) {
             0 => Event::Connected,
+            _ if is_move => Event::Moved,
             _ => Event::Reconnected,
         };
         let urls = info.connect_urls.clone();
@@ -262,22 +297,21 @@ impl Driver {
             ended: self.receive(),
             transport: connection.transport,
             timer: Box::pin(sleep_until(self.engine.deadline().into())),
+            successor: None,
         }
     }
 
     fn lose(&mut self, reason: Box<str>) {
         let shared = &self.shared;
-        let tokens = shared.outgoing.lost(
-            &self.writing,
-            self.written,
-            &mut self.engine,
-            &shared.replies,
-        );
+        let engine = &mut self.engine;
+        let lost = shared.outgoing.lost(&self.writing, self.written, engine);
         (self.writing, self.written) = (Vec::new(), 0);
-        shared
-            .replies
-            .fail_all_but(&tokens, RequestErrorKind::Disconnected);
+        let kind = RequestErrorKind::Disconnected;
+        shared.replies.fail_all_but(&lost.tokens, kind);
         shared.events.emit(&Event::Disconnected(reason));
+        if lost.unconfirmed > 0 {
+            shared.events.emit(&Event::Unconfirmed(lost.unconfirmed));
+        }
     }
 
     /// Tries one server after the other, with pauses; none when it is time to give up.
@@ -331,30 +365,15 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         let shared = &self.shared;
-        if matches!(shared.outgoing.phase(), Phase::Connected | Phase::Draining) {
-            shared.outgoing.lost(
-                &self.writing,
-                self.written,
-                &mut self.engine,
-                &shared.replies,
-            );
+        let phase = shared.outgoing.phase();
+        if matches!(phase, Phase::Connected | Phase::Moving | Phase::Draining) {
+            let engine = &mut self.engine;
+            shared.outgoing.lost(&self.writing, self.written, engine);
         }
         shared.outgoing.close(&mut self.engine);
         shared.replies.fail_all_but(&[], RequestErrorKind::Closed);
         shared.events.emit(&Event::Closed);
     }
-}
-
-/// Says goodbye: what was written still arrives, which closing a socket with unread input would
-/// undo.
-async fn part(mut transport: Transport) {
-    let goodbye = async {
-        transport.shutdown().await?;
-        let mut unread = vec![0; 4096];
-        while transport.read(&mut unread).await? > 0 {}
-        Ok::<(), io::Error>(())
-    };
-    let _ = timeout(PARTING_MAX, goodbye).await; // Whatever fails now, nobody is there to hear.
 }
 
 fn ended(error: LinkError) -> End {
@@ -379,5 +398,3 @@ fn payload_max(max_payload: i64) -> usize {
 const ROUNDS_MAX: u32 = 4;
 /// The largest buffer that is kept for the next lines, in bytes: four times what usually collects.
 const WRITING_KEPT: usize = 1024 * 1024;
-/// How long a server may take to notice that the client has gone.
-const PARTING_MAX: Duration = Duration::from_secs(1);

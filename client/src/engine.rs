@@ -38,6 +38,8 @@ pub(crate) struct EngineOptions {
     pub(crate) ping_interval: Duration,
     /// How many pings may be unanswered when the next is due.
     pub(crate) pings_max: u32,
+    /// How long a publish may go unconfirmed before a PING asks for it; none never asks.
+    pub(crate) confirm_interval: Option<Duration>,
     pub(crate) limits: ServerLimits,
 }
 
@@ -55,7 +57,15 @@ pub(crate) struct Engine {
     replies: Arc<Replies>,
     /// One entry per PING that has no PONG yet. No entry stands before one whose PING goes out
     /// earlier, so that a PONG never answers for something the server has not seen.
-    awaiting: VecDeque<Await>,
+    awaiting: VecDeque<Awaited>,
+    /// How many publishes of this connection went the way of the lines so far.
+    taken: u64,
+    /// How many of them lie before a PING that was sent.
+    asked: u64,
+    /// How many of them the server has handled.
+    confirmed: u64,
+    /// When to ask for those behind `asked`; none while there are none.
+    barrier: Option<Instant>,
     /// Keep-alive pings without an answer; at most `pings_max`.
     pings_unanswered: u32,
     next_ping: Instant,
@@ -67,10 +77,22 @@ pub(crate) struct Engine {
     tally: Tally,
 }
 
+/// A PING without its PONG.
+#[derive(Debug)]
+struct Awaited {
+    what: Await,
+    /// How many publishes of this connection lie before it, at least.
+    covers: u64,
+}
+
 /// What a PONG stands for.
 #[derive(Debug)]
 enum Await {
     KeepAlive,
+    /// Nothing but the publishes before it.
+    Barrier,
+    /// The last line on this connection: another one takes over.
+    Farewell,
     Flush(Flushed),
     /// The subscription with this sid is in force.
     Subscribe(u64),
@@ -91,6 +113,10 @@ impl Engine {
             table: Table::new(Arc::clone(&replies)),
             replies,
             awaiting: VecDeque::new(),
+            taken: 0,
+            asked: 0,
+            confirmed: 0,
+            barrier: None,
             pings_unanswered: 0,
             next_ping: now + options.ping_interval,
             is_held: false,
@@ -108,12 +134,14 @@ impl Engine {
         self.need = 1;
         self.pings_unanswered = 0;
         self.next_ping = now + self.options.ping_interval;
+        (self.taken, self.asked, self.confirmed, self.barrier) = (0, 0, 0, None);
         self.control.clear();
         let waiting = self.table.write_all(&mut self.control);
         for sid in waiting.into_iter().rev() {
             self.control.extend_from_slice(encode::PING);
+            let what = Await::Subscribe(sid);
             // In front of what was asked for since: these lines go out first.
-            self.awaiting.push_front(Await::Subscribe(sid));
+            self.awaiting.push_front(Awaited { what, covers: 0 });
         }
     }
 
@@ -123,8 +151,9 @@ impl Engine {
         self.input = BytesMut::new();
         self.control = Vec::new();
         for awaited in std::mem::take(&mut self.awaiting) {
-            match awaited {
-                Await::KeepAlive | Await::Subscribe(_) | Await::Drain => {}
+            match awaited.what {
+                Await::KeepAlive | Await::Barrier | Await::Farewell => {}
+                Await::Subscribe(_) | Await::Drain => {}
                 Await::Flush(flushed) => {
                     let _ = flushed.send(Err(FlushErrorKind::Disconnected));
                 }
@@ -139,34 +168,70 @@ impl Engine {
     /// Ends for good: all queues end, all waiting calls hear it.
     pub(crate) fn close(&mut self) {
         for awaited in std::mem::take(&mut self.awaiting) {
-            if let Await::Flush(flushed) | Await::Unsubscribe(_, flushed) = awaited {
+            if let Await::Flush(flushed) | Await::Unsubscribe(_, flushed) = awaited.what {
                 let _ = flushed.send(Err(FlushErrorKind::Closed));
             }
         }
         self.table.close();
     }
 
-    /// Does what a caller asked for. The lines that belong to it are already on their way, in the
-    /// same order as the commands.
-    pub(crate) fn apply(&mut self, command: Command) {
+    /// Does what a caller asked for, behind `covers` publishes of this connection. The lines that
+    /// belong to it are already on their way, in the same order as the commands.
+    pub(crate) fn apply(&mut self, command: Command, covers: u64) {
         match command {
             Command::Subscribe(subscription) => {
                 if subscription.confirmed.is_some() && subscription.has_line {
-                    self.awaiting.push_back(Await::Subscribe(subscription.sid));
+                    self.await_pong(Await::Subscribe(subscription.sid), covers);
                 }
                 self.table.insert(subscription);
             }
             Command::Unsubscribe { sid, max } => self.table.unsubscribe(sid, max),
             Command::DrainSubscription { sid, flushed } => {
-                self.awaiting.push_back(Await::Unsubscribe(sid, flushed));
+                self.await_pong(Await::Unsubscribe(sid, flushed), covers);
             }
-            Command::Flush(flushed) => self.awaiting.push_back(Await::Flush(flushed)),
+            Command::Flush(flushed) => self.await_pong(Await::Flush(flushed), covers),
             Command::Drain => {
                 self.table.write_end(&mut self.control);
-                self.control.extend_from_slice(encode::PING);
-                self.awaiting.push_back(Await::Drain);
+                self.ping(Await::Drain);
             }
         }
+    }
+
+    /// `messages` more publishes are on their way, in front of whatever is said from now on.
+    pub(crate) fn took(&mut self, messages: u64) {
+        self.taken += messages;
+    }
+
+    /// How many publishes of this connection the server has said to have.
+    pub(crate) fn confirmed(&self) -> u64 {
+        self.confirmed
+    }
+
+    /// Whether there are publishes that nothing asks for yet; then
+    /// [`expect_confirmation`](Self::expect_confirmation) is next.
+    pub(crate) fn is_unasked(&self) -> bool {
+        self.barrier.is_none() && self.taken > self.asked && self.options.confirm_interval.is_some()
+    }
+
+    /// Sets the clock for the PING that asks for them.
+    pub(crate) fn expect_confirmation(&mut self, now: Instant) {
+        self.barrier = self.options.confirm_interval.map(|interval| now + interval);
+    }
+
+    /// Asks for everything that was said, as the last thing on this connection.
+    pub(crate) fn say_farewell(&mut self) {
+        self.ping(Await::Farewell);
+    }
+
+    /// Sends a PING of the engine's own, behind all that was taken.
+    fn ping(&mut self, what: Await) {
+        self.control.extend_from_slice(encode::PING);
+        self.await_pong(what, self.taken);
+    }
+
+    fn await_pong(&mut self, what: Await, covers: u64) {
+        self.asked = self.asked.max(covers);
+        self.awaiting.push_back(Awaited { what, covers });
     }
 
     /// Looks at the clock: a PING may be due, or overdue.
@@ -175,6 +240,12 @@ impl Engine {
     ///
     /// As many pings as allowed are unanswered and the next one is due.
     pub(crate) fn tick(&mut self, now: Instant) -> Result<(), LinkError> {
+        if self.barrier.is_some_and(|due| due <= now) {
+            self.barrier = None;
+            if self.taken > self.asked {
+                self.ping(Await::Barrier);
+            }
+        }
         if now < self.next_ping {
             return Ok(());
         }
@@ -187,8 +258,7 @@ impl Engine {
         }
         self.pings_unanswered += 1;
         self.next_ping = now + self.options.ping_interval;
-        self.control.extend_from_slice(encode::PING);
-        self.awaiting.push_back(Await::KeepAlive);
+        self.ping(Await::KeepAlive);
         Ok(())
     }
 
@@ -200,7 +270,8 @@ impl Engine {
 
     /// When to look at the clock again.
     pub(crate) fn deadline(&self) -> Instant {
-        self.next_ping
+        self.barrier
+            .map_or(self.next_ping, |due| due.min(self.next_ping))
     }
 
     /// Whether the engine has lines of its own to send.

@@ -1,7 +1,8 @@
 //! What happens to a connection besides messages.
 //!
 //! In: events, from the driver. Out: a stream per listener. Each listener's queue is bounded and
-//! counts what it misses; a slow consumer is kept as a state, not queued, so it cannot be missed.
+//! counts what it misses; a slow consumer and what went unconfirmed are kept as a state, not queued,
+//! so they cannot be missed.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -25,6 +26,12 @@ pub enum Event {
     Disconnected(Box<str>),
     /// A connection stands again; subscriptions are in force, what was buffered is on its way.
     Reconnected,
+    /// The client has gone over to another server, as the one before was about to go; everything
+    /// sent to that one was handled.
+    Moved,
+    /// So many messages were sent when the connection was lost and not confirmed by the server: they
+    /// may have arrived or not. Follows [`Event::Disconnected`].
+    Unconfirmed(u64),
     /// An attempt to connect failed: server and reason.
     ConnectFailed(Box<str>),
     /// The server refused something.
@@ -43,6 +50,8 @@ impl fmt::Display for Event {
             Self::Connected => f.write_str("connected"),
             Self::Disconnected(reason) => write!(f, "disconnected: {reason}"),
             Self::Reconnected => f.write_str("reconnected"),
+            Self::Moved => f.write_str("moved to another server"),
+            Self::Unconfirmed(messages) => write!(f, "{messages} messages unconfirmed"),
             Self::ConnectFailed(reason) => write!(f, "connecting failed: {reason}"),
             Self::ServerError(error) => write!(f, "server error: {error}"),
             Self::SlowConsumer(slow) => write!(
@@ -124,6 +133,8 @@ struct InboxState {
     queue: VecDeque<Event>,
     /// The latest state by sid, of subscriptions not heard of yet; at most `SLOW_MAX`.
     slow: BTreeMap<u64, SlowConsumer>,
+    /// The sum of what was not heard of yet.
+    unconfirmed: u64,
     missed: u64,
     is_closed: bool,
     waker: Option<Waker>,
@@ -140,13 +151,24 @@ impl Inbox {
                     state.missed += 1;
                 }
             }
+            Event::Unconfirmed(messages) => state.unconfirmed += messages,
             Event::Closed if state.is_closed => return,
             Event::Closed => {
                 state.is_closed = true;
                 state.queue.push_back(Event::Closed);
             }
             _ if state.queue.len() < self.capacity => state.queue.push_back(event.clone()),
-            _ => state.missed += 1,
+            Event::ConnectFailed(_) | Event::ServerError(_) => state.missed += 1,
+            _ => {
+                // Where the client stands must be heard; what failed before it need not.
+                let failure = |event: &Event| {
+                    matches!(event, Event::ConnectFailed(_) | Event::ServerError(_))
+                };
+                let least = state.queue.iter().position(failure).unwrap_or(0);
+                state.queue.remove(least);
+                state.queue.push_back(event.clone());
+                state.missed += 1;
+            }
         }
         let waker = state.waker.take();
         drop(state);
@@ -169,15 +191,19 @@ impl InboxState {
         if let Some((_, slow)) = self.slow.pop_first() {
             return Some(Event::SlowConsumer(slow));
         }
+        if self.unconfirmed > 0 {
+            return Some(Event::Unconfirmed(std::mem::take(&mut self.unconfirmed)));
+        }
         self.queue.pop_front()
     }
 }
 
 /// A stream of [`Event`]s, made by [`Client::events`](crate::Client::events).
 ///
-/// Holds 128 events that were not read yet; further ones are counted in [`Events::missed`] and not
-/// kept. Slow consumers are not queued but kept as a state, the latest per subscription, so that
-/// they are always heard. Ends after [`Event::Closed`].
+/// Holds 128 events that were not read yet. Beyond that, failed attempts and refusals are not kept,
+/// and give way to events that say where the client stands; what is missing is counted in
+/// [`Events::missed`]. Slow consumers are not queued but kept as a state, the latest per subscription, and so is
+/// the sum of what went unconfirmed: they are always heard. Ends after [`Event::Closed`].
 #[derive(Debug)]
 pub struct Events {
     inbox: Arc<Inbox>,
@@ -251,7 +277,7 @@ mod tests {
         let hub = EventHub::default();
         let events = hub.listen(2);
         for _ in 0..5 {
-            hub.emit(&Event::LameDuck);
+            hub.emit(&Event::ConnectFailed("x".into()));
         }
         for dropped in 1..10 {
             hub.emit(&slow(7, dropped));
@@ -259,14 +285,42 @@ mod tests {
         hub.emit(&slow(3, 1));
         hub.emit(&Event::Closed);
         let expected = vec![
-            Event::LameDuck,
-            Event::LameDuck,
+            Event::ConnectFailed("x".into()),
+            Event::ConnectFailed("x".into()),
             slow(3, 1),
             slow(7, 9),
             Event::Closed,
         ];
         assert_eq!(heard(&events), expected);
         assert_eq!(events.missed(), 3);
+    }
+
+    #[test]
+    fn failures_do_not_push_out_where_the_client_stands() {
+        let hub = EventHub::default();
+        let events = hub.listen(3);
+        let failed = |text: &str| Event::ConnectFailed(text.into());
+        hub.emit(&Event::Disconnected("x".into()));
+        for text in ["1", "2", "3", "4"] {
+            hub.emit(&failed(text));
+        }
+        hub.emit(&Event::Reconnected);
+        hub.emit(&Event::Unconfirmed(2));
+        hub.emit(&Event::LameDuck);
+        hub.emit(&Event::Unconfirmed(3));
+        let lost = Event::Disconnected("x".into());
+        let expected = [
+            lost,
+            Event::Reconnected,
+            Event::LameDuck,
+            Event::Unconfirmed(5),
+        ];
+        assert_eq!(heard(&events), expected);
+        assert_eq!(events.missed(), 4);
+        for _ in 0..5 {
+            hub.emit(&Event::Reconnected);
+        }
+        assert_eq!((heard(&events).len(), events.missed()), (3, 6));
     }
 
     #[test]

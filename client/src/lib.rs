@@ -78,7 +78,7 @@ pub use events::{Event, Events, SlowConsumer};
 pub use json::JsonError;
 pub use message::{Message, StatusCode, Subject};
 pub use options::ConnectOptions;
-pub use outgoing::DrainReport;
+pub use outgoing::{DrainReport, WhenUnsent};
 pub use queue::WhenFull;
 pub use refusal::{ServerError, ServerErrorKind};
 pub use request::Request;

@@ -20,6 +20,8 @@ pub(crate) enum Notice {
     InboxRefused,
     /// Everything asked for before a drain is done.
     Drained,
+    /// Everything said on this connection is done: another one may take over.
+    Parted,
 }
 
 /// Why a connection is over.

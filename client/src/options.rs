@@ -13,6 +13,7 @@ use crate::error::{ConnectError, ConnectErrorKind};
 use crate::events::Event;
 use crate::ids::Random;
 use crate::message::Subject;
+use crate::outgoing::WhenUnsent;
 use crate::queue::{QueueLimits, WhenFull};
 use crate::tls::TlsOptions;
 
@@ -54,6 +55,8 @@ pub struct ConnectOptions {
     pub(crate) retries_first: bool,
     pub(crate) outgoing_bytes: usize,
     pub(crate) reconnect_bytes: usize,
+    pub(crate) when_unsent: WhenUnsent,
+    pub(crate) confirm_interval: Option<Duration>,
     pub(crate) queue: QueueLimits,
     pub(crate) payload_max: usize,
     pub(crate) on_event: Option<EventCallback>,
@@ -79,6 +82,8 @@ impl Default for ConnectOptions {
             retries_first: false,
             outgoing_bytes: 256 * 1024, // Two of them fit into a core's cache. To be measured.
             reconnect_bytes: 8 * 1024 * 1024, // What the Go client does.
+            when_unsent: WhenUnsent::Fail,
+            confirm_interval: Some(Duration::from_secs(1)), // A PING a second at most. A guess.
             queue: QueueLimits {
                 messages: 65_536,        // What async-nats does.
                 bytes: 64 * 1024 * 1024, // What the Go client does.
@@ -234,6 +239,26 @@ impl ConnectOptions {
         self
     }
 
+    /// What a publish does that finds the reconnect buffer full. Default:
+    /// [`Fail`](WhenUnsent::Fail).
+    #[must_use]
+    pub fn reconnect_when_full(mut self, when_unsent: WhenUnsent) -> Self {
+        self.when_unsent = when_unsent;
+        self
+    }
+
+    /// How long what was sent may go unconfirmed before the client asks for it, with a PING behind
+    /// which the server has handled everything; none does not ask of itself. Default: 1 s.
+    ///
+    /// When a connection is lost, [`Statistics::unconfirmed`](crate::Statistics::unconfirmed) counts
+    /// what was sent behind the last PING that was answered. The shorter this time, the closer is
+    /// that figure to what was really lost.
+    #[must_use]
+    pub fn confirm_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.confirm_interval = interval.into();
+        self
+    }
+
     /// How many messages may wait in one subscription; what finds no room is dropped and counted.
     /// Default: 65,536; at least 1.
     #[must_use]
@@ -301,6 +326,16 @@ impl ConnectOptions {
     }
 }
 
+impl ConnectOptions {
+    /// How long to stay with a server that has said that it is about to go.
+    pub(crate) fn leave_delay(&self, random: &Random) -> Duration {
+        match &self.delay {
+            Some(delay) => delay(0),
+            None => LEAVE_DELAY_MAX * random.below(1001) as u32 / 1000,
+        }
+    }
+}
+
 /// Names the client, never a secret.
 impl fmt::Debug for ConnectOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -313,6 +348,9 @@ impl fmt::Debug for ConnectOptions {
 
 /// Spreads the clients of a server that came back at once over a moment. A guess.
 const FIRST_DELAY_MAX: Duration = Duration::from_millis(50);
+/// Spreads the clients of a lame duck over its peers; a tenth of the time that nats-server leaves
+/// them. A guess.
+const LEAVE_DELAY_MAX: Duration = Duration::from_secs(1);
 /// As async-nats has it.
 const DELAY_MAX: Duration = Duration::from_secs(4);
 

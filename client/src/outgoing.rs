@@ -17,7 +17,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::command::{Command, Confirmed, Sink};
 use crate::engine::Engine;
-use crate::error::{FlushErrorKind, SubscribeErrorKind};
+use crate::error::{FlushErrorKind, RequestErrorKind, SubscribeErrorKind};
 use crate::message::Subject;
 use crate::queue::Queue;
 use crate::replies::Replies;
@@ -26,12 +26,14 @@ use crate::sift::Kept;
 mod state;
 
 pub use state::DrainReport;
-use state::{Draining, State};
+pub use state::WhenUnsent;
+use state::{Asked, Draining, State};
 pub(crate) use state::{OutgoingLimits, Phase, SIZE_MAX, Totals, Untaken};
 
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     limits: OutgoingLimits,
+    replies: Arc<Replies>,
     /// Notified whenever waiting publishers should try again.
     room: Notify,
     state: Mutex<State>,
@@ -50,9 +52,10 @@ pub(crate) enum Rest {
 
 /// Callers: each of these is one short lock.
 impl Outgoing {
-    pub(crate) fn new(limits: OutgoingLimits) -> Self {
+    pub(crate) fn new(limits: OutgoingLimits, replies: Arc<Replies>) -> Self {
         Self {
             limits,
+            replies,
             room: Notify::new(),
             state: Mutex::new(State::new()),
         }
@@ -65,27 +68,33 @@ impl Outgoing {
 
     /// Appends one message, whose names are already checked.
     pub(crate) fn publish(&self, publication: &Publication<'_>) -> Result<(), Untaken> {
-        let mut state = self.lock();
-        let body_len = state.check(publication, self.limits)?;
-        state.append(publication, body_len);
-        unlock_and_wake(state);
-        Ok(())
+        self.append(publication, false)
     }
 
     /// Appends one request, and before the first one the subscription for its answer.
-    pub(crate) fn request(
-        &self,
-        publication: &Publication<'_>,
-        replies: &Replies,
-    ) -> Result<(), Untaken> {
+    pub(crate) fn request(&self, publication: &Publication<'_>) -> Result<(), Untaken> {
+        self.append(publication, true)
+    }
+
+    fn append(&self, publication: &Publication<'_>, is_request: bool) -> Result<(), Untaken> {
         let mut state = self.lock();
-        let body_len = state.check(publication, self.limits)?;
-        if state.inbox_sid.is_none() {
-            let sid = state.subscribe(replies.filter(), None, Sink::Replies, None);
+        let mut pushed_out = Vec::new();
+        let body_len = match state.check(publication, self.limits) {
+            Err(Untaken::TooOld { len }) => {
+                pushed_out = state.drop_oldest(len, self.limits.disconnected, &self.replies);
+                state.body_len(publication)
+            }
+            checked => checked?,
+        };
+        if is_request && state.inbox_sid.is_none() {
+            let sid = state.subscribe(self.replies.filter(), None, Sink::Replies, None);
             state.inbox_sid = Some(sid);
         }
         state.append(publication, body_len);
         unlock_and_wake(state);
+        for token in pushed_out {
+            self.replies.fail(token, RequestErrorKind::BufferFull);
+        }
         Ok(())
     }
 
@@ -118,7 +127,7 @@ impl Outgoing {
         if state.phase == Phase::Connected {
             encode::unsubscribe(&mut state.buffer, sid, max);
         }
-        state.commands.push(Command::Unsubscribe { sid, max });
+        state.ask(Command::Unsubscribe { sid, max });
         unlock_and_wake(state);
         true
     }
@@ -137,9 +146,7 @@ impl Outgoing {
         let (flushed, receiver) = oneshot::channel();
         encode::unsubscribe(&mut state.buffer, sid, None);
         state.buffer.extend_from_slice(encode::PING);
-        state
-            .commands
-            .push(Command::DrainSubscription { sid, flushed });
+        state.ask(Command::DrainSubscription { sid, flushed });
         unlock_and_wake(state);
         Some(receiver)
     }
@@ -151,17 +158,17 @@ impl Outgoing {
         let mut state = self.lock();
         match state.phase {
             Phase::Draining | Phase::Closed => return Err(FlushErrorKind::Closed),
-            Phase::Connected => {}
+            Phase::Connected | Phase::Moving => {}
             // A caller who asks again and again while nobody answers must not fill the memory.
             Phase::Pending | Phase::Disconnected => {
-                if state.buffer.len() + encode::PING.len() > self.limits.disconnected {
+                if state.waiting_bytes() + encode::PING.len() > self.limits.disconnected {
                     return Err(FlushErrorKind::Disconnected);
                 }
             }
         }
         let (flushed, receiver) = oneshot::channel();
         state.buffer.extend_from_slice(encode::PING);
-        state.commands.push(Command::Flush(flushed));
+        state.ask(Command::Flush(flushed));
         unlock_and_wake(state);
         Ok(receiver)
     }
@@ -176,9 +183,10 @@ impl Outgoing {
         state.draining = Some(Draining {
             report,
             pending: state.messages + state.messages_in_hand,
+            unconfirmed_before: state.totals.unconfirmed,
         });
-        if state.phase == Phase::Connected {
-            state.commands.push(Command::Drain);
+        if matches!(state.phase, Phase::Connected | Phase::Moving) {
+            state.ask(Command::Drain);
         }
         state.phase = Phase::Draining;
         state.wake();
@@ -220,14 +228,14 @@ impl Outgoing {
             writing.append(&mut state.buffer);
         }
         state.messages_in_hand = std::mem::take(&mut state.messages);
+        state.taken += state.messages_in_hand;
+        engine.took(state.messages_in_hand);
         let commands = std::mem::take(&mut state.commands);
         drop(state);
         if !writing.is_empty() {
             self.room.notify_waiters();
         }
-        commands
-            .into_iter()
-            .for_each(|command| engine.apply(command));
+        apply(commands, engine);
     }
 
     /// Takes the commands alone, while there is no connection. False when the client ends.
@@ -238,9 +246,7 @@ impl Outgoing {
         state.driver = Some(cx.waker().clone());
         let goes_on = !state.is_abandoned && state.phase != Phase::Draining;
         drop(state);
-        commands
-            .into_iter()
-            .for_each(|command| engine.apply(command));
+        apply(commands, engine);
         goes_on
     }
 
@@ -261,18 +267,14 @@ impl Outgoing {
     }
 
     /// A connection stands: the engine puts in what comes before the buffer.
-    pub(crate) fn connected(
-        &self,
-        payload_max: usize,
-        has_headers: bool,
-        engine: &mut Engine,
-        replies: &Replies,
-    ) {
+    pub(crate) fn connected(&self, payload_max: usize, has_headers: bool, engine: &mut Engine) {
         let mut state = self.lock();
+        state.close_ranks();
         if payload_max < state.payload_max && !state.buffer.is_empty() {
             // One message over the server's limit would cost the connection that all are sent on.
-            state.drop_larger_than(payload_max, replies);
+            state.drop_larger_than(payload_max, &self.replies);
         }
+        state.taken = 0;
         state.payload_max = payload_max;
         state.has_headers = has_headers;
         if matches!(state.phase, Phase::Pending | Phase::Disconnected) {
@@ -280,9 +282,7 @@ impl Outgoing {
         }
         let commands = std::mem::take(&mut state.commands);
         drop(state);
-        commands
-            .into_iter()
-            .for_each(|command| engine.apply(command));
+        apply(commands, engine);
     }
 
     /// The server has changed what it takes.
@@ -291,33 +291,53 @@ impl Outgoing {
     }
 
     /// The connection is lost, `written` bytes of `writing` after its beginning: keeps the publishes
-    /// that are not sent. Returns the tokens of the requests among them.
-    pub(crate) fn lost(
-        &self,
-        writing: &[u8],
-        written: usize,
-        engine: &mut Engine,
-        replies: &Replies,
-    ) -> Vec<u64> {
+    /// that are not sent, and counts those that were sent and never confirmed.
+    pub(crate) fn lost(&self, writing: &[u8], written: usize, engine: &mut Engine) -> Lost {
         let mut state = self.lock();
-        if state.phase == Phase::Connected {
+        if matches!(state.phase, Phase::Connected | Phase::Moving) {
             state.phase = Phase::Disconnected;
         }
         let mut kept = Kept::default();
-        kept.add_unsent(writing, written, replies);
+        kept.add_unsent(writing, written, &self.replies);
         let buffer = std::mem::take(&mut state.buffer);
-        kept.add_unsent(&buffer, 0, replies);
+        kept.add_unsent(&buffer, 0, &self.replies);
+        let all = state.taken + state.messages;
+        // A server that answers what was not asked may have confirmed more than was sent.
+        let unconfirmed = all.saturating_sub(kept.messages + engine.confirmed());
+        state.totals.unconfirmed += unconfirmed;
         state.buffer = kept.bytes;
         state.messages = kept.messages;
-        state.messages_in_hand = 0;
+        (state.taken, state.messages_in_hand) = (0, 0);
         let commands = std::mem::take(&mut state.commands);
         drop(state);
-        commands
-            .into_iter()
-            .for_each(|command| engine.apply(command));
+        apply(commands, engine);
         engine.lost();
         self.room.notify_waiters(); // Other limits hold now.
-        kept.tokens
+        Lost {
+            tokens: kept.tokens,
+            unconfirmed,
+        }
+    }
+
+    /// Nothing more is taken on this connection: another one is about to take over. False if the
+    /// client is ending, which it does here.
+    pub(crate) fn stand_by(&self) -> bool {
+        let mut state = self.lock();
+        let goes_on = state.phase == Phase::Connected && !state.is_abandoned;
+        if goes_on {
+            state.phase = Phase::Moving;
+        }
+        goes_on
+    }
+
+    /// Everything said on the connection is done, and nothing was since: the next one begins where
+    /// it ended.
+    pub(crate) fn moved(&self) {
+        let mut state = self.lock();
+        if state.phase == Phase::Moving {
+            state.phase = Phase::Disconnected;
+        }
+        (state.taken, state.messages_in_hand) = (0, 0);
     }
 
     /// The subscription for answers is gone; the next request makes it again.
@@ -331,23 +351,39 @@ impl Outgoing {
         state.phase = Phase::Closed;
         let discarded = std::mem::take(&mut state.messages);
         state.totals.discarded += discarded;
-        state.buffer = Vec::new();
+        let unconfirmed = state.totals.unconfirmed;
+        state.clear();
         let commands = std::mem::take(&mut state.commands);
         let draining = state.draining.take();
         drop(state);
-        commands
-            .into_iter()
-            .for_each(|command| engine.apply(command));
+        apply(commands, engine);
         let queued = engine.queued();
         engine.close();
         self.room.notify_waiters();
-        if let Some(Draining { report, pending }) = draining {
-            let _ = report.send(DrainReport {
-                flushed: pending.saturating_sub(discarded),
+        if let Some(draining) = draining {
+            let unconfirmed = unconfirmed - draining.unconfirmed_before;
+            let _ = draining.report.send(DrainReport {
+                flushed: draining.pending.saturating_sub(discarded + unconfirmed),
                 discarded,
+                unconfirmed,
                 queued,
             });
         }
+    }
+}
+
+/// What a lost connection leaves.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    /// The tokens of the requests that are not sent yet, ascending.
+    pub(crate) tokens: Vec<u64>,
+    /// How many publishes were sent and never confirmed.
+    pub(crate) unconfirmed: u64,
+}
+
+fn apply(commands: Vec<Asked>, engine: &mut Engine) {
+    for asked in commands {
+        engine.apply(asked.command, asked.covers);
     }
 }
 

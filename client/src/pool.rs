@@ -100,6 +100,13 @@ impl Pool {
         }
     }
 
+    /// All but `addr`, in the order in which they would be tried.
+    pub(crate) fn others(&self, addr: &ServerAddr) -> Vec<ServerAddr> {
+        let others = self.servers.iter().map(|server| &server.addr);
+        let others = others.filter(|other| !other.is_same_place(addr));
+        others.cloned().collect()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.servers.len()
     }

@@ -37,8 +37,8 @@ pub(crate) async fn send_request(
     publication: &Publication<'_>,
     handle: &Handle,
 ) -> Result<(), PublishError> {
-    let (outgoing, replies) = (&handle.shared.outgoing, &handle.shared.replies);
-    when_there_is_room(handle, || outgoing.request(publication, replies)).await
+    let outgoing = &handle.shared.outgoing;
+    when_there_is_room(handle, || outgoing.request(publication)).await
 }
 
 /// Does not wait in the usual case. A dropped future has sent nothing.

@@ -30,11 +30,13 @@ impl Shared {
         let limits = OutgoingLimits {
             connected: options.outgoing_bytes,
             disconnected: options.reconnect_bytes,
+            when_unsent: options.when_unsent,
         };
+        let replies = Arc::new(Replies::new(&inbox));
         Self {
             options,
-            outgoing: Outgoing::new(limits),
-            replies: Arc::new(Replies::new(&inbox)),
+            outgoing: Outgoing::new(limits, Arc::clone(&replies)),
+            replies,
             events: EventHub::default(),
             counters: Counters::default(),
             random,
@@ -58,6 +60,7 @@ impl Shared {
             out_messages: totals.messages,
             out_bytes: totals.bytes,
             discarded: totals.discarded,
+            unconfirmed: totals.unconfirmed,
             ..self.counters.snapshot()
         }
     }

@@ -43,11 +43,7 @@ impl Kept {
     }
 
     fn add(&mut self, lines: &[u8], sieve: Sieve, replies: &Replies) {
-        let limits = Limits {
-            control_line_max: ANY_LINE,
-            payload_max: usize::MAX,
-            has_headers: true,
-        };
+        let limits = any_limits();
         let mut parser = ClientParser::default();
         let mut start = 0;
         // The lines are our own: an error or a remainder cannot be, and would end the walk.
@@ -72,6 +68,43 @@ impl Kept {
             start = end;
         }
         self.tokens.sort_unstable();
+    }
+}
+
+/// The first line of a buffer, with its body.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct First {
+    pub(crate) len: usize,
+    pub(crate) is_publish: bool,
+    /// Of a request.
+    pub(crate) token: Option<u64>,
+}
+
+/// Looks at the first of `lines`, which are our own; none if there is none.
+pub(crate) fn first(lines: &[u8], replies: &Replies) -> Option<First> {
+    let step = ClientParser::default().next(lines, &any_limits());
+    let Ok(Step::Op { op, used: len }) = step else {
+        return None;
+    };
+    Some(match op {
+        ClientOp::Publish(publish) => First {
+            len,
+            is_publish: true,
+            token: publish.reply.and_then(|reply| replies.token(reply)),
+        },
+        _ => First {
+            len,
+            is_publish: false,
+            token: None,
+        },
+    })
+}
+
+fn any_limits() -> Limits {
+    Limits {
+        control_line_max: ANY_LINE,
+        payload_max: usize::MAX,
+        has_headers: true,
     }
 }
 
@@ -137,5 +170,19 @@ mod tests {
         kept.add_smaller(LINES.as_bytes(), 9, &Replies::new("_INBOX.x"));
         assert_eq!((kept.messages, kept.too_large), (2, 1));
         assert!(kept.bytes.windows(6).any(|bytes| bytes == b"PING\r\n"));
+    }
+
+    #[test]
+    fn lines_are_cut_off_one_by_one() {
+        let replies = Replies::new("_INBOX.x");
+        let (mut rest, mut seen) = (LINES.as_bytes(), Vec::new());
+        while let Some(first) = first(rest, &replies) {
+            seen.push((first.is_publish, first.token));
+            rest = &rest[first.len..];
+        }
+        let (line, publish) = ((false, None), (true, None));
+        let request = (true, Some(7));
+        assert_eq!(seen, [line, publish, line, request, line, line, publish]);
+        assert!(rest.is_empty());
     }
 }

@@ -24,8 +24,12 @@ pub struct Statistics {
     pub unclaimed: u64,
     /// Messages whose header block could not be read.
     pub bad_headers: u64,
-    /// Accepted messages that were thrown away unsent: at the end, or too large for a new server.
+    /// Accepted messages that were thrown away unsent: at the end, pushed out of a full reconnect
+    /// buffer, or too large for a new server.
     pub discarded: u64,
+    /// Accepted messages that were sent when a connection was lost and that the server had not
+    /// confirmed: they may have arrived or not. Requests among them failed as well.
+    pub unconfirmed: u64,
 }
 
 /// The counters that the driver keeps; those of publishing live with the outgoing buffer.

@@ -24,12 +24,16 @@ mod jwt;
 mod lifetime;
 #[path = "main/limits.rs"]
 mod limits;
+#[path = "main/moving.rs"]
+mod moving;
 #[path = "main/paths.rs"]
 mod paths;
 #[path = "main/reconnect.rs"]
 mod reconnect;
 #[path = "main/requests.rs"]
 mod requests;
+#[path = "main/restarts.rs"]
+mod restarts;
 #[path = "main/scripted.rs"]
 mod scripted;
 #[cfg(any(feature = "tls", feature = "aws-lc"))]

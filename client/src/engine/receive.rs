@@ -90,17 +90,22 @@ impl Engine {
         self.pings_unanswered = 0;
         // Whoever waits for this may look into a queue next: what came before must be there.
         self.table.deliver(&mut self.notices, &mut self.tally);
-        match self.awaiting.pop_front() {
-            None | Some(Await::KeepAlive) => {}
-            Some(Await::Flush(flushed)) => {
+        let Some(awaited) = self.awaiting.pop_front() else {
+            return; // Nobody asked.
+        };
+        self.confirmed = self.confirmed.max(awaited.covers);
+        match awaited.what {
+            Await::KeepAlive | Await::Barrier => {}
+            Await::Flush(flushed) => {
                 let _ = flushed.send(Ok(())); // The caller may have given up.
             }
-            Some(Await::Subscribe(sid)) => self.table.confirm(sid),
-            Some(Await::Unsubscribe(sid, flushed)) => {
+            Await::Subscribe(sid) => self.table.confirm(sid),
+            Await::Unsubscribe(sid, flushed) => {
                 self.table.unsubscribe(sid, None);
                 let _ = flushed.send(Ok(()));
             }
-            Some(Await::Drain) => self.notices.push(Notice::Drained),
+            Await::Drain => self.notices.push(Notice::Drained),
+            Await::Farewell => self.notices.push(Notice::Parted),
         }
     }
 
@@ -126,10 +131,13 @@ impl Engine {
             ServerErrorKind::TooManySubscriptions => {
                 // The text does not say which. Whoever waits longest is the best guess: the answer
                 // stands before the PONG that would have confirmed it.
-                let waiting = self.awaiting.iter().find_map(|awaited| match awaited {
-                    Await::Subscribe(sid) if self.table.is_waiting(*sid) => Some(*sid),
-                    _ => None,
-                });
+                let waiting = self
+                    .awaiting
+                    .iter()
+                    .find_map(|awaited| match &awaited.what {
+                        Await::Subscribe(sid) if self.table.is_waiting(*sid) => Some(*sid),
+                        _ => None,
+                    });
                 if let Some(sid) = waiting {
                     encode::unsubscribe(&mut self.control, sid, None); // Had it been another one.
                 }

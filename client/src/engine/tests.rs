@@ -29,6 +29,7 @@ impl Rig {
         let options = EngineOptions {
             ping_interval: INTERVAL,
             pings_max: 2,
+            confirm_interval: Some(INTERVAL / 10),
             limits: ServerLimits::default(),
         };
         let (replies, now) = (Arc::new(Replies::new("_INBOX.x")), Instant::now());
@@ -42,14 +43,17 @@ impl Rig {
     }
 
     fn subscribe(&mut self, sid: u64, subject: &str, sink: Sink, confirmed: Option<Confirmed>) {
-        self.engine.apply(Command::Subscribe(NewSubscription {
-            sid,
-            subject: Subject::from(subject),
-            group: None,
-            sink,
-            confirmed,
-            has_line: true,
-        }));
+        self.engine.apply(
+            Command::Subscribe(NewSubscription {
+                sid,
+                subject: Subject::from(subject),
+                group: None,
+                sink,
+                confirmed,
+                has_line: true,
+            }),
+            0,
+        );
     }
 
     fn queue(&mut self, sid: u64, subject: &str) -> Arc<Queue> {
@@ -162,11 +166,11 @@ fn an_announced_size_alone_takes_no_memory() {
 fn a_pong_answers_for_the_oldest_ping() {
     let mut rig = Rig::new();
     let (flushed, mut first) = oneshot::channel();
-    rig.engine.apply(Command::Flush(flushed));
+    rig.engine.apply(Command::Flush(flushed), 0);
     let (confirmed, mut made) = oneshot::channel();
     rig.subscribe(1, "a", Sink::Replies, Some(confirmed));
     let (flushed, mut second) = oneshot::channel();
-    rig.engine.apply(Command::Flush(flushed));
+    rig.engine.apply(Command::Flush(flushed), 0);
     rig.hear(b"PONG\r\n").unwrap();
     assert_eq!(first.try_recv(), Ok(Ok(())));
     assert!(made.try_recv().is_err());
@@ -197,11 +201,15 @@ fn a_reconnect_makes_subscriptions_again_with_what_is_left_of_them() {
     let mut rig = Rig::new();
     let (first, second) = (rig.queue(7, "a"), rig.queue(3, "b"));
     rig.queue(5, "gone");
-    rig.engine.apply(Command::Unsubscribe { sid: 5, max: None });
-    rig.engine.apply(Command::Unsubscribe {
-        sid: 7,
-        max: Some(3),
-    });
+    rig.engine
+        .apply(Command::Unsubscribe { sid: 5, max: None }, 0);
+    rig.engine.apply(
+        Command::Unsubscribe {
+            sid: 7,
+            max: Some(3),
+        },
+        0,
+    );
     rig.hear(b"MSG a 7 1\r\nx\r\n").unwrap();
     assert_eq!(rig.reconnect(), "SUB b 3\r\nSUB a 7\r\nUNSUB 7 2\r\n");
     // The server's own answer counts for nobody.
@@ -220,11 +228,11 @@ fn who_waits_for_a_subscription_waits_on_over_a_reconnect() {
     let (confirmed, mut made) = oneshot::channel();
     rig.subscribe(1, "a", Sink::Replies, Some(confirmed));
     let (flushed, mut flush) = oneshot::channel();
-    rig.engine.apply(Command::Flush(flushed));
+    rig.engine.apply(Command::Flush(flushed), 0);
     rig.engine.lost();
     assert_eq!(flush.try_recv(), Ok(Err(FlushErrorKind::Disconnected)));
     let (flushed, mut later) = oneshot::channel();
-    rig.engine.apply(Command::Flush(flushed)); // Its PING waits in the buffer, behind the SUBs.
+    rig.engine.apply(Command::Flush(flushed), 0); // Its PING waits in the buffer, behind the SUBs.
     rig.engine.connected(BytesMut::new(), rig.now);
     assert_eq!(rig.said(), "SUB a 1\r\nPING\r\n");
     rig.hear(b"PONG\r\n").unwrap();
@@ -283,7 +291,7 @@ fn a_drain_ends_all_subscriptions_and_waits_for_what_they_were_sent() {
     let mut rig = Rig::new();
     let queue = rig.queue(1, "a");
     rig.queue(2, "b");
-    rig.engine.apply(Command::Drain);
+    rig.engine.apply(Command::Drain, 0);
     assert_eq!(rig.said(), "UNSUB 1\r\nUNSUB 2\r\nPING\r\n");
     rig.hear(b"MSG a 1 1\r\nx\r\n").unwrap();
     assert_eq!(rig.engine.take_notices(), []);
@@ -338,4 +346,33 @@ fn rubbish_never_makes_it_panic() {
             }
         }
     }
+}
+
+#[test]
+fn publishes_are_confirmed_by_the_pongs_behind_them() {
+    let mut rig = Rig::new();
+    rig.engine.took(3);
+    assert!(rig.engine.is_unasked());
+    rig.engine.expect_confirmation(rig.now);
+    assert!(!rig.engine.is_unasked());
+    let (flushed, _receiver) = oneshot::channel();
+    rig.engine.apply(Command::Flush(flushed), 2);
+    rig.hear(b"PONG\r\n").unwrap();
+    assert_eq!(rig.engine.confirmed(), 2);
+    // The clock asks for the rest, once.
+    assert_eq!(rig.engine.deadline(), rig.now + INTERVAL / 10);
+    rig.wait(INTERVAL / 10).unwrap();
+    assert_eq!(rig.said(), "PING\r\n");
+    rig.engine.took(1);
+    assert!(rig.engine.is_unasked());
+    rig.hear(b"PONG\r\nPONG\r\n").unwrap();
+    assert_eq!(rig.engine.confirmed(), 3);
+    // Who flushes in time is not asked again.
+    rig.engine.expect_confirmation(rig.now);
+    let (flushed, _receiver) = oneshot::channel();
+    rig.engine.apply(Command::Flush(flushed), 4);
+    rig.wait(INTERVAL / 10).unwrap();
+    assert_eq!(rig.said(), "");
+    rig.reconnect();
+    assert!(!rig.engine.is_unasked() && rig.engine.confirmed() == 0);
 }

@@ -11,15 +11,29 @@ use crate::command::{Command, Confirmed, NewSubscription, Sink};
 use crate::error::PublishErrorKind;
 use crate::message::Subject;
 use crate::replies::Replies;
-use crate::sift::Kept;
+use crate::sift::{self, Kept};
 
 /// How many bytes may wait to be sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OutgoingLimits {
     /// While there is a connection; a publish that finds no room waits for it.
     pub(crate) connected: usize,
-    /// While there is none; a publish that finds no room fails.
+    /// While there is none.
     pub(crate) disconnected: usize,
+    /// What a publish does that finds no room then.
+    pub(crate) when_unsent: WhenUnsent,
+}
+
+/// What a publish does that finds the reconnect buffer full, while there is no connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenUnsent {
+    /// It fails. The default.
+    #[default]
+    Fail,
+    /// It takes the place of what has waited longest, which is discarded and counted; requests
+    /// among those fail. One that is larger than the whole buffer fails.
+    DropOldest,
 }
 
 #[derive(Debug)]
@@ -27,11 +41,17 @@ pub(super) struct State {
     pub(super) phase: Phase,
     /// Lines for the server. Without a connection: publishes, and the PINGs of waiting flushes.
     pub(super) buffer: Vec<u8>,
-    /// How many of them are publishes.
+    /// Where the first line of `buffer` begins: what lies before it was dropped. 0 while connected.
+    start: usize,
+    /// How many PINGs stood among what was dropped: they go out before `buffer`. 0 while connected.
+    pings_before: usize,
+    /// How many of the lines are publishes.
     pub(super) messages: u64,
     /// How many publishes the driver took and has not written whole.
     pub(super) messages_in_hand: u64,
-    pub(super) commands: Vec<Command>,
+    /// How many the driver took on this connection.
+    pub(super) taken: u64,
+    pub(super) commands: Vec<Asked>,
     pub(super) last_sid: u64,
     /// The subscription that answers come to, once it is made.
     pub(super) inbox_sid: Option<u64>,
@@ -54,6 +74,8 @@ pub(crate) enum Phase {
     /// There was no connection yet.
     Pending,
     Connected,
+    /// As connected, but nothing is taken before another connection has taken over.
+    Moving,
     Disconnected,
     /// Nothing more is accepted; what was is being finished.
     Draining,
@@ -66,6 +88,15 @@ pub(crate) struct Totals {
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
     pub(crate) discarded: u64,
+    pub(crate) unconfirmed: u64,
+}
+
+/// A command, and where it stands among the publishes.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) command: Command,
+    /// How many publishes of this connection lie before its line; 0 where there is no connection.
+    pub(super) covers: u64,
 }
 
 /// What a drain came to, as [`Client::drain`](crate::Client::drain) reports it.
@@ -76,6 +107,9 @@ pub struct DrainReport {
     pub flushed: u64,
     /// Published messages that were thrown away, because there was no connection to send them on.
     pub discarded: u64,
+    /// Published messages that were sent when the connection was lost during the drain, and that the
+    /// server had not confirmed: they may have arrived or not.
+    pub unconfirmed: u64,
     /// Messages that have arrived and were not read yet; their subscribers still can.
     pub queued: u64,
 }
@@ -84,6 +118,7 @@ pub struct DrainReport {
 pub(super) struct Draining {
     pub(super) report: oneshot::Sender<DrainReport>,
     pub(super) pending: u64, // Publishes that waited when it began.
+    pub(super) unconfirmed_before: u64, // The total when it began.
 }
 
 /// Why a publish was not taken.
@@ -91,6 +126,10 @@ pub(super) struct Draining {
 pub(crate) enum Untaken {
     /// The buffer is full; wait for room and try again.
     NoRoom,
+    /// The buffer is full; the oldest are to make room for `len` bytes.
+    TooOld {
+        len: usize,
+    },
     Refused(PublishErrorKind),
 }
 
@@ -99,8 +138,11 @@ impl State {
         Self {
             phase: Phase::Pending,
             buffer: Vec::new(),
+            start: 0,
+            pings_before: 0,
             messages: 0,
             messages_in_hand: 0,
+            taken: 0,
             commands: Vec::new(),
             last_sid: 0,
             inbox_sid: None,
@@ -118,37 +160,103 @@ impl State {
         matches!(self.phase, Phase::Draining | Phase::Closed)
     }
 
+    /// Puts a command down, behind all publishes so far.
+    pub(super) fn ask(&mut self, command: Command) {
+        let covers = match self.phase {
+            Phase::Connected => self.taken + self.messages,
+            _ => 0,
+        };
+        self.commands.push(Asked { command, covers });
+    }
+
+    /// The size of headers and payload.
+    pub(super) fn body_len(&self, publication: &Publication<'_>) -> usize {
+        let headers_len = publication
+            .headers
+            .map_or(0, |headers| headers.encoded_len());
+        headers_len + publication.payload.len()
+    }
+
     /// Whether the message can be taken now; then the size of its body.
     pub(super) fn check(
         &self,
         publication: &Publication<'_>,
         limits: OutgoingLimits,
     ) -> Result<usize, Untaken> {
-        let headers_len = publication
-            .headers
-            .map_or(0, |headers| headers.encoded_len());
-        let body_len = headers_len + publication.payload.len();
+        let body_len = self.body_len(publication);
         let reply_len = publication.reply.map_or(0, <[u8]>::len);
         let len = body_len + publication.subject.len() + reply_len + LINE_LEN;
         let refused = |kind| Err(Untaken::Refused(kind));
         match self.phase {
             Phase::Draining | Phase::Closed => refused(PublishErrorKind::Closed),
             _ if body_len > self.payload_max => refused(PublishErrorKind::PayloadTooLarge),
-            _ if headers_len > 0 && !self.has_headers => {
+            _ if body_len > publication.payload.len() && !self.has_headers => {
                 refused(PublishErrorKind::HeadersUnsupported)
             }
             // A message larger than the whole buffer still gets through, when it is alone.
-            Phase::Connected => match self.buffer.len() + len > limits.connected {
+            Phase::Connected | Phase::Moving => match self.buffer.len() + len > limits.connected {
                 true if !self.buffer.is_empty() => Err(Untaken::NoRoom),
                 _ => Ok(body_len),
             },
             Phase::Pending | Phase::Disconnected => {
-                match self.buffer.len() + len > limits.disconnected {
-                    true => refused(PublishErrorKind::BufferFull),
+                match self.waiting_bytes() + len > limits.disconnected {
                     false => Ok(body_len),
+                    true if limits.when_unsent == WhenUnsent::DropOldest
+                        && len <= limits.disconnected =>
+                    {
+                        Err(Untaken::TooOld { len })
+                    }
+                    true => refused(PublishErrorKind::BufferFull),
                 }
             }
         }
+    }
+
+    /// How many bytes wait for a connection.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.buffer.len() - self.start + self.pings_before * encode::PING.len()
+    }
+
+    /// Discards the oldest publishes until there is room for `len` bytes. Returns the tokens of the
+    /// requests among them. Waiting flushes stay, and their order.
+    pub(super) fn drop_oldest(&mut self, len: usize, limit: usize, replies: &Replies) -> Vec<u64> {
+        let mut tokens = Vec::new();
+        while self.waiting_bytes() + len > limit {
+            let Some(first) = sift::first(&self.buffer[self.start..], replies) else {
+                break; // Only PINGs are left, less than a message takes.
+            };
+            self.start += first.len;
+            match first.is_publish {
+                true => {
+                    self.messages -= 1;
+                    self.totals.discarded += 1;
+                    tokens.extend(first.token);
+                }
+                false => self.pings_before += 1,
+            }
+        }
+        // What is moved is no more than what was dropped: each byte pays once.
+        if self.start > self.buffer.len() / 2 {
+            self.buffer.drain(..self.start);
+            self.start = 0;
+        }
+        tokens
+    }
+
+    /// Puts the lines together as they go out.
+    pub(super) fn close_ranks(&mut self) {
+        if self.start > 0 || self.pings_before > 0 {
+            let mut whole = encode::PING.repeat(self.pings_before);
+            whole.extend_from_slice(&self.buffer[self.start..]);
+            self.buffer = whole;
+            (self.start, self.pings_before) = (0, 0);
+        }
+    }
+
+    /// Throws the lines away.
+    pub(super) fn clear(&mut self) {
+        self.buffer = Vec::new();
+        (self.start, self.pings_before) = (0, 0);
     }
 
     pub(super) fn append(&mut self, publication: &Publication<'_>, body_len: usize) {
@@ -175,7 +283,7 @@ impl State {
                 self.buffer.extend_from_slice(encode::PING);
             }
         }
-        self.commands.push(Command::Subscribe(NewSubscription {
+        self.ask(Command::Subscribe(NewSubscription {
             sid,
             subject,
             group,

@@ -91,6 +91,16 @@ impl Server {
         self.addr
     }
 
+    /// Tells it that it is about to go; false if this one cannot be told.
+    pub(crate) fn lame_duck(&self) -> bool {
+        let Kind::Program(program) = &self.kind else {
+            return false;
+        };
+        let pid = program.0.id().to_string();
+        let told = Command::new("kill").args(["-USR2", &pid]).status();
+        told.unwrap().success()
+    }
+
     /// Returns when it says INFO.
     async fn wait(&self) {
         let mut stream = self.listens().await;
