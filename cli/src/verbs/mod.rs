@@ -9,6 +9,7 @@ mod passwd;
 mod publish;
 mod reply;
 mod request;
+mod shell;
 mod subscribe;
 mod top;
 
@@ -39,6 +40,7 @@ pub(crate) enum Verb {
     Reply(reply::Reply),
     Bench(bench::Bench),
     Top(top::Top),
+    Shell(shell::Shell),
     Discover(discover::Discover),
     Health(health::Health),
     Passwd(passwd::Passwd),
@@ -56,6 +58,7 @@ impl Verb {
             Self::Request(ask) => light(ask.run(common)),
             Self::Reply(reply) => parallel(reply.run(common)),
             Self::Bench(bench) => wide(bench.run(common)),
+            Self::Shell(shell) => parallel(shell.run(common)),
             Self::Top(top) => light(top.run(common)),
             Self::Discover(discover) => light(discover.run(common)),
             Self::Health(health) => light(health.run(common)),

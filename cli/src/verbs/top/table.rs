@@ -1,0 +1,123 @@
+//! The table in the middle of the screen: connections, slow readers, or subjects.
+
+use ratatui::Frame as Canvas;
+use ratatui::layout::{Constraint, Rect};
+use ratatui::widgets::{Cell, Row as TableRow, Table};
+
+use super::frame::{Frame, Row, SubjectRow};
+use super::screen::{ALARM, STRONG};
+use super::state::{State, View};
+use crate::text::{show_amount, show_bytes};
+
+/// Draws the rows of the chosen view, from where it is scrolled to.
+pub(super) fn draw(state: &mut State, canvas: &mut Canvas<'_>, area: Rect) {
+    let Some(frame) = &state.frame else { return };
+    let slow = frame.slow();
+    let (head, widths, rows): (&[&str], Vec<Constraint>, Vec<TableRow<'_>>) = match state.view {
+        View::Connections => (
+            &CONNECTIONS,
+            widths(&CONNECTION_WIDTHS),
+            frame.connections.iter().map(connection).collect(),
+        ),
+        View::Slow => (
+            &SLOW,
+            widths(&SLOW_WIDTHS),
+            slow.iter().map(|row| reader(row, frame)).collect(),
+        ),
+        View::Subjects => (
+            &SUBJECTS,
+            widths(&SUBJECT_WIDTHS),
+            frame.subjects.iter().map(subject).collect(),
+        ),
+    };
+    let room = usize::from(area.height.saturating_sub(1));
+    state.first = state.first.min(rows.len().saturating_sub(room));
+    let rows = rows.into_iter().skip(state.first);
+    let table = Table::new(rows, widths).header(TableRow::new(head.iter().copied()).style(STRONG));
+    canvas.render_widget(table, area);
+}
+
+fn widths(least: &[u16]) -> Vec<Constraint> {
+    let (last, others) = least.split_last().expect("a table has columns");
+    let fixed = others.iter().map(|width| Constraint::Length(*width));
+    fixed.chain([Constraint::Min(*last)]).collect()
+}
+
+fn connection(row: &Row) -> TableRow<'static> {
+    let (connection, rates) = (&row.connection, &row.rates);
+    let pending = Cell::from(show_bytes(connection.pending_bytes as f64));
+    TableRow::new([
+        Cell::from(connection.cid.to_string()),
+        Cell::from(name(row)),
+        Cell::from(show_amount(rates.in_messages.round())),
+        Cell::from(show_bytes(rates.in_bytes.round())),
+        Cell::from(show_amount(rates.out_messages.round())),
+        Cell::from(show_bytes(rates.out_bytes.round())),
+        match connection.pending_bytes {
+            0 => pending,
+            _ => pending.style(ALARM),
+        },
+        Cell::from(connection.subscriptions.to_string()),
+        Cell::from(connection.rtt.clone()),
+        Cell::from(connection.uptime.clone()),
+        Cell::from(connection.address.clone()),
+        Cell::from(connection.client.clone()),
+    ])
+}
+
+/// How far a slow reader is from being cut.
+fn reader(row: &Row, frame: &Frame) -> TableRow<'static> {
+    let connection = &row.connection;
+    let most = frame.server.pending_max.max(1);
+    let filled = (connection.pending_bytes * BAR_MAX / most).min(BAR_MAX) as usize;
+    let bar = "█".repeat(filled) + &"░".repeat(BAR_MAX as usize - filled);
+    let percent = connection.pending_bytes as f64 * 100.0 / most as f64;
+    TableRow::new([
+        Cell::from(connection.cid.to_string()),
+        Cell::from(name(row)),
+        Cell::from(show_bytes(connection.pending_bytes as f64)),
+        Cell::from(format!("{bar} {percent:.0} %")).style(ALARM),
+        Cell::from(show_amount(row.rates.out_messages.round())),
+        Cell::from(connection.subscriptions.to_string()),
+        Cell::from(connection.address.clone()),
+    ])
+}
+
+fn subject(row: &SubjectRow) -> TableRow<'static> {
+    TableRow::new([
+        row.subject.clone(),
+        row.queue.clone(),
+        row.subscriptions.to_string(),
+        show_amount(row.rate.round()),
+        show_amount(row.messages as f64),
+    ])
+}
+
+/// The client's name for itself; the user it is where it has none.
+fn name(row: &Row) -> String {
+    let connection = &row.connection;
+    match connection.name.is_empty() {
+        true => connection.user.clone(),
+        false => connection.name.clone(),
+    }
+}
+
+const CONNECTIONS: [&str; 12] = [
+    "CID", "NAME", "IN/s", "IN B/s", "OUT/s", "OUT B/s", "PENDING", "SUBS", "RTT", "UP", "ADDRESS",
+    "CLIENT",
+];
+const CONNECTION_WIDTHS: [u16; 12] = [6, 20, 6, 9, 6, 9, 9, 5, 9, 7, 21, 8];
+const SLOW: [&str; 7] = [
+    "CID",
+    "NAME",
+    "PENDING",
+    "UNTIL IT IS CUT",
+    "OUT/s",
+    "SUBS",
+    "ADDRESS",
+];
+const SLOW_WIDTHS: [u16; 7] = [6, 20, 9, 26, 6, 5, 10];
+const SUBJECTS: [&str; 5] = ["SUBJECT", "QUEUE", "SUBS", "OUT/s", "DELIVERED"];
+const SUBJECT_WIDTHS: [u16; 5] = [40, 16, 6, 8, 8];
+/// Characters of a full bar.
+const BAR_MAX: u64 = 20;
