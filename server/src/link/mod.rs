@@ -21,7 +21,7 @@ use bytes::Bytes;
 pub(crate) use chunk::Pool;
 pub(crate) use origin::{Cookies, Origin, Secured};
 pub(crate) use outbox::{Flushed, Outbox, Refused, Status, Writing};
-pub(crate) use queue::Dropped;
+pub(crate) use queue::{Dropped, Front};
 pub(crate) use reason::Reason;
 pub(crate) use wakes::Wakes;
 pub(crate) use wire::Wire;

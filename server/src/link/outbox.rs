@@ -64,8 +64,8 @@ pub(crate) struct Status {
 /// Why nothing was appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// It would exceed the limit.
-    Full,
+    /// So many bytes would exceed the limit.
+    Full(usize),
     /// The connection is ending.
     Ending,
 }
@@ -363,10 +363,16 @@ impl Writing<'_> {
         Ok(self.note())
     }
 
-    /// Drops what is queued behind the message under way, and the one that did not fit; says
-    /// `last_words` and ends. Wake what is returned when the lock is gone.
-    pub(crate) fn cut(&mut self, reason: Reason, last_words: Vec<u8>) -> Option<Waker> {
-        self.state.queue.dropped.messages += 1;
+    /// Drops what is queued behind the message under way, and the `refused` one that did not fit;
+    /// says `last_words` and ends. Wake what is returned when the lock is gone.
+    pub(crate) fn cut(
+        &mut self,
+        reason: Reason,
+        refused: Dropped,
+        last_words: Vec<u8>,
+    ) -> Option<Waker> {
+        self.state.queue.dropped.messages += refused.messages;
+        self.state.queue.dropped.bytes += refused.bytes;
         self.state.end(reason, Some(last_words));
         self.state.owner.clone()
     }
@@ -376,7 +382,7 @@ impl Writing<'_> {
             return Err(Refused::Ending);
         }
         if self.state.queue.pending_bytes + len > self.pending_max {
-            return Err(Refused::Full);
+            return Err(Refused::Full(len));
         }
         Ok(())
     }

@@ -22,10 +22,21 @@ pub(super) struct Queue {
 }
 
 /// What was queued and will not be sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dropped {
+    /// Those of [`Dropped::front`] not among them.
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
+    pub(crate) front: Option<Front>,
+}
+
+/// A chunk that has gone out in part. How many of its messages have is seen in its text only,
+/// which whoever wrote it can read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Front {
+    pub(crate) chunk: Vec<u8>,
+    /// How many of its bytes have gone out; at least one, and not all.
+    pub(crate) sent: usize,
 }
 
 /// A run of segments, here or in the hands of a writer.
@@ -128,12 +139,16 @@ impl Queue {
     /// Drops everything; tells what the reader has lost in all.
     pub(super) fn clear(&mut self) -> (Segments, Dropped) {
         self.pending_bytes = 0;
-        let segments = self.take();
-        segments
-            .0
-            .iter()
-            .for_each(|segment| self.dropped.add(segment));
-        (segments, self.dropped)
+        let mut segments = self.take();
+        let mut dropped = std::mem::take(&mut self.dropped);
+        match segments.0.first_mut() {
+            // It was counted where its head stood, which has gone out.
+            Some(first) if !first.begins_message() => dropped.messages += 1,
+            Some(first) if first.sent > 0 => dropped.front = first.take_front(),
+            _ => {}
+        }
+        segments.0.iter().for_each(|segment| dropped.add(segment));
+        (segments, dropped)
     }
 }
 
@@ -186,6 +201,18 @@ impl Segments {
 impl Segment {
     fn begins_message(&self) -> bool {
         matches!(self.data, Data::Chunk(_))
+    }
+
+    /// Hands the text of a chunk out, with the messages in it to be counted there.
+    fn take_front(&mut self) -> Option<Front> {
+        let Data::Chunk(chunk) = &self.data else {
+            return None;
+        };
+        self.messages = 0;
+        Some(Front {
+            chunk: chunk.clone(), // At most 64 KiB, once in the life of a connection.
+            sent: self.sent,
+        })
     }
 
     fn left(&self) -> &[u8] {
@@ -254,6 +281,26 @@ mod tests {
                 "by {step}"
             );
             assert_eq!(queue.pending_bytes, 0);
+        }
+    }
+
+    #[test]
+    fn what_is_dropped_is_counted_but_for_a_chunk_half_gone() {
+        for (sent, messages, front) in [
+            (0, 4, None),
+            (3, 1, Some(3)), // `filled` writes three messages into the first chunk.
+            (15, 2, None),   // The head of the third has gone, its payload has not.
+            (20, 2, None),
+            (23, 0, Some(1)),
+        ] {
+            let mut chunks = Chunks::new(Arc::default());
+            let mut queue = filled(&mut chunks);
+            let wire = Slow(Mutex::default(), sent);
+            write_once(&mut queue, &wire, &mut chunks);
+            let (_, dropped) = queue.clear();
+            let half_gone = dropped.front.map(|front| front.sent);
+            assert_eq!((dropped.messages, half_gone), (messages, front), "{sent}");
+            assert_eq!(dropped.bytes, 27 - sent as u64, "after {sent} bytes");
         }
     }
 

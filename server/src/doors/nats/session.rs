@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use dunlin_protocol::{
-    ClientOp, ClientParser, ErrText, Info, Limits, ParseError, Publish, Step, Subscribe, encode,
-    subject,
+    ClientOp, ClientParser, ErrText, Info, Limits, ParseError, Publish, ServerLimits, ServerOp,
+    ServerParser, ServerStep, Step, Subscribe, encode, subject,
 };
 
 use super::about;
@@ -18,7 +18,7 @@ use super::login::{Facts, Standing};
 use super::pings::Pings;
 use super::sink::Reader;
 use super::{Nats, Terms, Way};
-use crate::link::{Dropped, Input, Outbox, Reason, Session, Taken, Verdict, Wakes};
+use crate::link::{Dropped, Front, Input, Outbox, Reason, Session, Taken, Verdict, Wakes};
 use crate::peer::{Identity, Loss, Message, Peer, Refusal, Tally};
 
 /// How long after its last publish a connection still keeps what makes publishing fast. A guess
@@ -373,7 +373,10 @@ impl Session for TextSession {
             ..Loss::default()
         }; // What who leaves by itself did not read is its own choice.
         if is_slow_consumer {
-            let Dropped { messages, bytes } = dropped;
+            let Dropped {
+                messages, bytes, ..
+            } = dropped;
+            let messages = messages + dropped.front.as_ref().map_or(0, unsent);
             loss = Loss {
                 is_slow_consumer,
                 messages,
@@ -391,6 +394,22 @@ impl Session for TextSession {
         }
         self.nats.host.table.leave(cid, loss);
     }
+}
+
+/// How many messages of a chunk have not wholly gone out.
+#[cold]
+fn unsent(front: &Front) -> u64 {
+    let limits = ServerLimits {
+        line_max: usize::MAX,
+        payload_max: usize::MAX,
+    };
+    let (mut parser, mut at, mut messages) = (ServerParser::default(), 0, 0);
+    while let Ok(ServerStep::Op { op, used }) = parser.next(&front.chunk[at..], &limits) {
+        at += used;
+        messages += u64::from(at > front.sent && matches!(op, ServerOp::Message(_)));
+    }
+    // Only a message whose payload is shared goes on behind the end of a chunk.
+    messages + u64::from(at < front.chunk.len())
 }
 
 /// What stands behind the sid of a delivery, where the publisher's line could not be passed on.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dunlin_protocol::{ErrText, encode};
 
-use crate::link::{Outbox, Reason, Refused, Wakes, Writing};
+use crate::link::{Dropped, Outbox, Reason, Refused, Wakes, Writing};
 use crate::peer::{Delivery, Message, Sink, Subscription, Tally};
 
 /// The receiving side of one text connection.
@@ -107,8 +107,8 @@ impl Reader {
                 }
             }
             Err(Refused::Ending) => Delivery::Skipped,
-            Err(Refused::Full) => {
-                cut(outbox);
+            Err(Refused::Full(bytes)) => {
+                cut(outbox, 1, bytes);
                 Delivery::Skipped
             }
         }
@@ -120,7 +120,7 @@ impl Reader {
         let mut outbox = self.outbox.lock();
         match outbox.append_line(text, wakes.chunks()) {
             Ok(must_note) => wakes.note(text.len(), must_note.then_some(&self.outbox)),
-            Err(Refused::Full) => cut(outbox),
+            Err(Refused::Full(bytes)) => cut(outbox, 0, bytes),
             Err(Refused::Ending) => {}
         }
     }
@@ -133,12 +133,18 @@ impl Reader {
     }
 }
 
-/// Ends the connection between two messages and says why.
+/// Ends the connection between two messages and says why; `bytes` that did not fit, a message or
+/// not, are lost with what is queued.
 #[cold]
-fn cut(mut outbox: Writing<'_>) {
+fn cut(mut outbox: Writing<'_>, messages: u64, bytes: usize) {
     let mut words = Vec::new();
     encode::err(&mut words, ErrText::SlowConsumer);
-    let owner = outbox.cut(Reason::SlowConsumerPendingBytes, words);
+    let refused = Dropped {
+        messages,
+        bytes: bytes as u64,
+        front: None,
+    };
+    let owner = outbox.cut(Reason::SlowConsumerPendingBytes, refused, words);
     drop(outbox);
     if let Some(owner) = owner {
         owner.wake();
