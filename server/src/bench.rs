@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use dunlin_protocol::{Info, Limits};
 
-use crate::bus::{Bus, Cache, Delivery, Message, Sink, Subscription};
+use crate::bus::{Bus, Cache, Delivery, Keys, Message, Sink, Subscription};
 use crate::doors::nats::{Nats, NatsDoor, Settings, Terms};
 use crate::link::{Background, Door, Input, Origin, Outbox, Pool, Session, Wakes, Wire};
 use crate::peer::{Access, Host, Ledgers};
@@ -41,8 +41,8 @@ impl Routing {
     /// Nobody has subscribed to anything.
     pub fn new() -> Self {
         Self {
-            bus: Bus::default(),
-            cache: Cache::default(),
+            bus: Bus::new(Keys::default()),
+            cache: Cache::new(Keys::default()),
             wakes: Wakes::new(Arc::<Pool>::default()),
             sink: Arc::<Count>::default(),
             stranger: Count::default(),

@@ -27,6 +27,9 @@ mod net;
 mod options;
 mod peer;
 mod server;
+#[cfg(feature = "sim")]
+#[doc(hidden)]
+pub mod sim;
 
 pub use auth::{Authorization, AuthorizationError, ConnectionType, Permissions, Responses, User};
 pub use net::{HandshakeFirst, Pipe, TlsError, TlsOptions, TlsVersion};

@@ -39,6 +39,8 @@ pub struct Builder {
     pub(crate) per_user: Quota,
     pub(crate) per_address: Quota,
     pub(crate) tls: Option<TlsOptions>,
+    #[cfg(feature = "sim")]
+    pub(crate) seed: Option<u64>,
 }
 
 impl Default for Builder {
@@ -60,6 +62,8 @@ impl Default for Builder {
             per_user: Quota::default(),
             per_address: Quota::default(),
             tls: None,
+            #[cfg(feature = "sim")]
+            seed: None,
         }
     }
 }

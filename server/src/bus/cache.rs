@@ -7,9 +7,10 @@
 
 use std::hash::BuildHasher;
 
-use foldhash::fast::RandomState;
+use foldhash::fast::SeedableRandomState;
 use smallvec::SmallVec;
 
+use super::keys::Keys;
 use super::list::Matched;
 
 /// The most subjects remembered; some 30 KiB. A guess.
@@ -23,7 +24,7 @@ const REST: u32 = 16 * TRIAL;
 
 pub(crate) struct Cache {
     places: Vec<Place>, // A power of two of them.
-    hasher: RandomState,
+    hasher: SeedableRandomState,
     random: fastrand::Rng,
     lookups: u32,
     hits: u32,
@@ -37,20 +38,18 @@ struct Place {
     matched: Matched,
 }
 
-impl Default for Cache {
-    fn default() -> Self {
+impl Cache {
+    pub(crate) fn new(keys: Keys) -> Self {
         Self {
             places: vec![Place::default()],
-            hasher: RandomState::default(),
+            hasher: keys.fast(),
             random: fastrand::Rng::new(),
             lookups: 0,
             hits: 0,
             resting: 0,
         }
     }
-}
 
-impl Cache {
     /// What covers `subject` as of `generation`, asking `find` if that is not known; and a source
     /// of chance for who draws lots.
     pub(super) fn lookup(
@@ -82,6 +81,15 @@ impl Cache {
     pub(crate) fn knows(&self, subject: &[u8]) -> bool {
         let place = &self.places[self.place_of(subject)];
         place.generation > 0 && *place.subject == *subject
+    }
+
+    /// Lets go of what has been overtaken by `generation`: it keeps readers that are gone.
+    pub(super) fn forget_before(&mut self, generation: u64) {
+        for place in &mut self.places {
+            if place.generation <= generation {
+                place.matched = Matched::default();
+            }
+        }
     }
 
     fn place_of(&self, subject: &[u8]) -> usize {

@@ -14,24 +14,34 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use dunlin_protocol::subject;
-use foldhash::quality::RandomState;
+use foldhash::quality::SeedableRandomState;
 use hashbrown::HashTable;
 
 use super::Subscription;
+use super::keys::Keys;
 use super::list::{List, Matched};
 use super::shrink::shrink;
 use super::wild::Wild;
 
-#[derive(Default)]
 pub(super) struct Index {
     literals: HashTable<List>,
     wild: Wild,
-    hasher: RandomState,
+    hasher: SeedableRandomState,
     len: usize,      // Subscriptions, not filters.
     departures: u64, // Subscriptions that were taken out again.
 }
 
 impl Index {
+    pub(super) fn new(keys: Keys) -> Self {
+        Self {
+            literals: HashTable::new(),
+            wild: Wild::new(keys),
+            hasher: keys.quality(),
+            len: 0,
+            departures: 0,
+        }
+    }
+
     pub(super) fn insert(&mut self, subscription: &Arc<Subscription>) {
         self.len += 1;
         let filter = subscription.filter();

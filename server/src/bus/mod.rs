@@ -9,6 +9,7 @@
 
 mod cache;
 mod index;
+mod keys;
 mod list;
 mod message;
 mod shrink;
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::RwLock;
 
 pub(crate) use cache::Cache;
+pub(crate) use keys::Keys;
 pub(crate) use message::Message;
 pub(crate) use subscription::{Delivery, Sink, Subscription};
 
@@ -32,7 +34,6 @@ use list::Matched;
 const BATCH: usize = 256;
 
 /// One space of subjects.
-#[derive(Default)]
 pub(crate) struct Bus {
     index: RwLock<Index>,
     /// Moves with every change of the index, inside its lock (release): a publisher that reads it
@@ -41,6 +42,14 @@ pub(crate) struct Bus {
 }
 
 impl Bus {
+    /// Nobody has subscribed to anything; tables are keyed with `keys`.
+    pub(crate) fn new(keys: Keys) -> Self {
+        Self {
+            index: RwLock::new(Index::new(keys)),
+            generation: AtomicU64::new(0),
+        }
+    }
+
     /// Makes `subscription` receive what is published from now on.
     pub(crate) fn subscribe(&self, subscription: &Arc<Subscription>) {
         let mut index = self.index.write();
@@ -132,6 +141,11 @@ impl Bus {
             self.unsubscribe(subscription);
         }
         taken
+    }
+
+    /// Has `cache` let go of what is no longer so.
+    pub(crate) fn tidy(&self, cache: &mut Cache) {
+        cache.forget_before(self.generation.load(Ordering::Acquire));
     }
 
     fn matched(&self, subject: &[u8]) -> Matched {

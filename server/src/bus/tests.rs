@@ -49,9 +49,9 @@ impl Bench {
     fn new() -> Self {
         let wakes = Wakes::new(Arc::<Pool>::default());
         Self {
-            bus: Bus::default(),
+            bus: Bus::new(Keys::default()),
             notes: Arc::default(),
-            cache: Cache::default(),
+            cache: Cache::new(Keys::default()),
             wakes,
         }
     }

@@ -14,11 +14,12 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use dunlin_protocol::subject;
-use foldhash::quality::RandomState;
+use foldhash::quality::SeedableRandomState;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::Subscription;
+use super::keys::Keys;
 use super::list::{List, Matched};
 use super::shrink::shrink;
 
@@ -28,7 +29,7 @@ const ROOT: u64 = 0;
 pub(super) struct Wild {
     nodes: HashTable<Node>,
     root: Branches,
-    hasher: RandomState,
+    hasher: SeedableRandomState,
     next_id: u64, // Never used twice: 2^64 outlast the machine.
 }
 
@@ -63,18 +64,16 @@ impl Branches {
     }
 }
 
-impl Default for Wild {
-    fn default() -> Self {
+impl Wild {
+    pub(super) fn new(keys: Keys) -> Self {
         Self {
             nodes: HashTable::new(),
             root: Branches::default(),
-            hasher: RandomState::default(),
+            hasher: keys.quality(),
             next_id: ROOT + 1,
         }
     }
-}
 
-impl Wild {
     pub(super) fn insert(&mut self, subscription: &Arc<Subscription>) {
         let mut parent = ROOT;
         let mut path: SmallVec<[(u64, &[u8]); 8]> = SmallVec::new();

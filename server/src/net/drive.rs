@@ -458,6 +458,8 @@ impl<S: Socket> Connection<S> {
             .ending
             .unwrap_or(Reason::ServerShutdown);
         let dropped = self.outbox.discard(wakes.chunks());
+        // Publishers that remember a subscription of this connection keep its socket for a while.
+        self.outbox.wire().finish();
         self.session.on_close(reason, dropped);
         hub.forget(self.id);
         if let Some(armed) = self.armed.take() {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use dunlin_protocol::subject;
-use foldhash::fast::RandomState;
+use foldhash::fast::SeedableRandomState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
@@ -27,7 +27,7 @@ pub use table::Statistics;
 pub(crate) use table::{Loss, Table, Tally};
 
 use crate::auth::{Replies, Rights};
-use crate::bus::{Bus, Cache};
+use crate::bus::{Bus, Cache, Keys};
 use crate::link::Wakes;
 use filter::Filter;
 
@@ -37,6 +37,7 @@ const SWEEP_MIN: usize = 32;
 /// What all parties share: the bus, and who is here.
 pub(crate) struct Host {
     bus: Bus,
+    keys: Keys,
     pub(crate) table: Table,
     pub(crate) ledgers: Ledgers,
     /// The most subscriptions of one party; none for no bound.
@@ -49,12 +50,22 @@ impl Host {
         subscriptions_max: Option<usize>,
         ledgers: Ledgers,
     ) -> Self {
+        let keys = Keys::default();
         Self {
-            bus: Bus::default(),
+            bus: Bus::new(keys),
+            keys,
             table: Table::new(connections_max),
             ledgers,
             subscriptions_max,
         }
+    }
+
+    #[cfg(feature = "sim")]
+    /// The same with tables that are walked in an order that `seed` decides.
+    pub(crate) fn walked_by(mut self, seed: u64) -> Self {
+        self.keys = Keys::known(seed);
+        self.bus = Bus::new(self.keys);
+        self
     }
 
     /// How many parties and subscriptions have left.
@@ -83,7 +94,7 @@ pub(crate) struct Peer {
     seats: Option<Box<Seats>>,
     /// By sid; those that had their last message stay until the next sweep.
     subscriptions: HashTable<Arc<Subscription>>,
-    hasher: RandomState,
+    hasher: SeedableRandomState,
     sweep_at: usize,
     /// What the last subjects matched; only while the party publishes.
     cache: Option<Box<Cache>>,
@@ -128,6 +139,7 @@ pub(crate) enum Refusal {
 
 impl Peer {
     pub(crate) fn new(host: Arc<Host>, sink: Arc<dyn Sink>, tally: Arc<Tally>) -> Self {
+        let hasher = host.keys.fast();
         Self {
             host,
             sink,
@@ -135,7 +147,7 @@ impl Peer {
             limits: None,
             seats: None,
             subscriptions: HashTable::new(),
-            hasher: RandomState::default(),
+            hasher,
             sweep_at: SWEEP_MIN,
             cache: None,
             has_published: false,
@@ -333,7 +345,7 @@ impl Peer {
 
     /// Hands out what the server itself has to say.
     pub(crate) fn tell(&self, message: &Message<'_>, wakes: &mut Wakes) {
-        self.host.bus.publish(message, &mut Cache::default(), wakes);
+        self.host.bus.publish(message, &mut Cache::new(self.host.keys), wakes);
     }
 
     /// Lets go of what is kept for a party that publishes, if it has not since the last call;
@@ -341,6 +353,9 @@ impl Peer {
     pub(crate) fn rest(&mut self) -> bool {
         if !std::mem::take(&mut self.has_published) {
             self.cache = None;
+        }
+        if let Some(cache) = &mut self.cache {
+            self.host.bus.tidy(cache);
         }
         self.cache.is_some()
     }
@@ -429,7 +444,9 @@ impl Admitted<'_> {
         let peer = self.peer;
         peer.tally.count_in(message.size());
         peer.has_published = true;
-        let cache = peer.cache.get_or_insert_default();
+        let cache = peer
+            .cache
+            .get_or_insert_with(|| Box::new(Cache::new(peer.host.keys)));
         peer.host.bus.publish(message, cache, wakes)
     }
 }

@@ -8,7 +8,7 @@ use super::StartError;
 use crate::doors::nats::{Encryption, Settings, Terms, Way};
 use crate::net::{TlsOptions, bind};
 use crate::options::Builder;
-use crate::peer::Access;
+use crate::peer::{Access, Host, Ledgers};
 
 /// The version of the reference server whose behaviour is offered; clients compare it.
 pub const REFERENCE_VERSION: &str = "2.15.2";
@@ -52,6 +52,20 @@ pub(super) fn way(options: &Builder, port: u16) -> Way {
         maps_certificates: tls.is_some_and(TlsOptions::maps_certificates),
         ..Way::default()
     }
+}
+
+/// What all parties share.
+pub(super) fn host(options: &Builder) -> Host {
+    let host = Host::new(
+        options.connections_max,
+        options.subscriptions_max,
+        Ledgers::new(options.per_user, options.per_address),
+    );
+    #[cfg(feature = "sim")]
+    if let Some(seed) = options.seed {
+        return host.walked_by(seed);
+    }
+    host
 }
 
 /// Binds the first address of the host that can be bound.

@@ -18,7 +18,7 @@ pub use reload::{Change, ReloadError};
 use crate::doors::nats::{self, Nats, NatsDoor, Way};
 use crate::net::{AllGone, Bounds, Encryption, Hub, Listener, Pipe};
 use crate::options::Builder;
-use crate::peer::{ConnectionType, Host, Ledgers, Statistics};
+use crate::peer::{ConnectionType, Host, Statistics};
 
 /// A server that runs until it is shut down or dropped.
 ///
@@ -50,11 +50,7 @@ impl Server {
         let address = socket
             .local_addr()
             .map_err(|error| StartError::listen(&options, error))?;
-        let host = Arc::new(Host::new(
-            options.connections_max,
-            options.subscriptions_max,
-            Ledgers::new(options.per_user, options.per_address),
-        ));
+        let host = Arc::new(assemble::host(&options));
         tracing::info!("  Name:     {}", terms.info.server_name);
         tracing::info!("  ID:       {}", terms.info.server_id);
         let bounds = Bounds {
