@@ -345,7 +345,9 @@ impl Peer {
 
     /// Hands out what the server itself has to say.
     pub(crate) fn tell(&self, message: &Message<'_>, wakes: &mut Wakes) {
-        self.host.bus.publish(message, &mut Cache::new(self.host.keys), wakes);
+        self.host
+            .bus
+            .publish(message, &mut Cache::new(self.host.keys), wakes);
     }
 
     /// Lets go of what is kept for a party that publishes, if it has not since the last call;
