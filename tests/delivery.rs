@@ -18,6 +18,7 @@ against_both! {
     rule_1_a_reader_that_keeps_up_gets_every_message
     rule_1_a_queue_group_gets_each_message_once
     rule_2_one_publisher_is_read_in_order
+    rule_2_bursts_to_one_subject_keep_their_order
     rule_3_a_pong_says_that_messages_are_queued
     rule_3_a_pong_says_that_a_subscription_is_in_force
     rule_3_nothing_arrives_after_the_pong_behind_an_unsub
@@ -114,6 +115,42 @@ async fn rule_2_one_publisher_is_read_in_order(target: Target) {
     assert_eq!(wrong, None, "across all subjects and sids");
     let last = messages.last().expect("there were messages");
     assert_eq!(last.number(), MESSAGES - 1);
+}
+
+/// Bursts in one write, to readers whose subscriptions overlap and to readers whose do not.
+async fn rule_2_bursts_to_one_subject_keep_their_order(target: Target) {
+    let server = start(target).await;
+    let mut publisher = Client::connect(server.address()).await;
+    let filters: [&[&str]; 4] = [&["a 1"], &["* 1"], &["a 1", "> 2"], &["a 1", "a q 2"]];
+    for (round, lists) in [&filters[..1], &filters[..2], &filters]
+        .into_iter()
+        .enumerate()
+    {
+        let mut readers = Vec::new();
+        for filters in lists {
+            let mut reader = Client::connect(server.address()).await;
+            for filter in *filters {
+                reader.subscribe(filter).await;
+            }
+            reader.barrier().await;
+            readers.push((filters, reader));
+        }
+        let burst: String = (0..BURST)
+            .map(|number| {
+                let subject = if number % 100 == 99 { "b" } else { "a" };
+                let payload = number.to_string();
+                format!("PUB {subject} {}\r\n{payload}\r\n", payload.len())
+            })
+            .collect();
+        publisher.send(burst).await;
+        publisher.barrier().await;
+        for (filters, mut reader) in readers {
+            let numbers: Vec<usize> = reader.barrier().await.iter().map(Message::number).collect();
+            assert!(numbers.is_sorted(), "{filters:?} in round {round}");
+            let copies = numbers.iter().filter(|number| **number == 7).count();
+            assert_eq!(copies, filters.len(), "{filters:?} in round {round}");
+        }
+    }
 }
 
 async fn rule_3_a_pong_says_that_messages_are_queued(target: Target) {
@@ -409,5 +446,7 @@ async fn publish_until(address: SocketAddr, is_over: Arc<AtomicBool>) {
     }
 }
 
+/// How many messages go out in one write.
+const BURST: usize = 1000;
 const MESSAGES: usize = 20_000;
 const ROUNDS: usize = 300;

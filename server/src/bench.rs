@@ -88,6 +88,10 @@ impl Background for Idle {
 struct Count(AtomicU64);
 
 impl Sink for Count {
+    fn owner(&self) -> u64 {
+        std::ptr::from_ref(self).addr() as u64
+    }
+
     fn deliver(&self, _: &Arc<Subscription>, _: &Message<'_>, _: &mut Wakes) -> Delivery {
         let taken = self.0.load(Ordering::Relaxed) + 1;
         self.0.store(taken, Ordering::Relaxed);

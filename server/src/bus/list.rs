@@ -1,5 +1,6 @@
 //! The subscriptions of one filter, and what a subject matched: lists of them, shared and finished.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -162,6 +163,8 @@ impl Queue {
 pub(super) struct Matched {
     lists: SmallVec<[List; 2]>,
     has_queues: bool,
+    /// Whether nobody is reached twice; known when it has been asked.
+    reaches_each_once: OnceCell<bool>,
 }
 
 impl Matched {
@@ -172,6 +175,19 @@ impl Matched {
 
     pub(super) fn has_queues(&self) -> bool {
         self.has_queues
+    }
+
+    /// Whether there are no queue groups, and no two of the subscriptions have the same owner.
+    pub(super) fn reaches_each_once(&self) -> bool {
+        *self.reaches_each_once.get_or_init(|| {
+            if self.has_queues {
+                return false;
+            }
+            let plain = self.lists.iter().flat_map(|list| list.plain());
+            let mut owners: SmallVec<[u64; 8]> = plain.map(|known| known.owner()).collect();
+            owners.sort_unstable();
+            owners.windows(2).all(|pair| pair[0] != pair[1])
+        })
     }
 
     /// Calls `offer` once for each queue group, with its members in one row per filter: the name

@@ -12,6 +12,7 @@ mod index;
 mod keys;
 mod list;
 mod message;
+mod run;
 mod shrink;
 mod subscription;
 mod wild;
@@ -24,6 +25,7 @@ use parking_lot::RwLock;
 pub(crate) use cache::Cache;
 pub(crate) use keys::Keys;
 pub(crate) use message::Message;
+pub(crate) use run::{Piece, RUN_MAX, Run};
 pub(crate) use subscription::{Delivery, Sink, Subscription};
 
 use crate::link::Wakes;
@@ -146,6 +148,27 @@ impl Bus {
     /// Has `cache` let go of what is no longer so.
     pub(crate) fn tidy(&self, cache: &mut Cache) {
         cache.forget_before(self.generation.load(Ordering::Acquire));
+    }
+
+    /// Does as [`Bus::publish`] does for each message of `run`.
+    pub(crate) fn publish_run(&self, run: &Run<'_>, cache: &mut Cache, wakes: &mut Wakes) {
+        let generation = self.generation.load(Ordering::Acquire);
+        let (matched, _) = cache.lookup(run.subject, generation, |subject| self.matched(subject));
+        if !matched.reaches_each_once() {
+            for message in run.messages() {
+                self.publish(&message, cache, wakes);
+            }
+            return;
+        }
+        let mut finished = Vec::new();
+        for subscription in matched.into_iter().flat_map(|list| list.plain()) {
+            if subscription.deliver_run(run, wakes) {
+                finished.push(Arc::clone(subscription));
+            }
+        }
+        for subscription in &finished {
+            self.unsubscribe(subscription);
+        }
     }
 
     fn matched(&self, subject: &[u8]) -> Matched {

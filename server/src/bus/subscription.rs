@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use super::Message;
+use super::{Message, Run};
 use crate::link::Wakes;
 
 /// Whoever receives messages.
@@ -15,6 +15,21 @@ pub(crate) trait Sink: Send + Sync {
         message: &Message<'_>,
         wakes: &mut Wakes,
     ) -> Delivery;
+
+    /// Takes the messages of `run` one after the other, as far as it can; tells whether the last
+    /// one was the last that the subscription wants.
+    fn deliver_run(
+        &self,
+        subscription: &Arc<Subscription>,
+        run: &Run<'_>,
+        wakes: &mut Wakes,
+    ) -> bool {
+        run.messages()
+            .any(|message| self.deliver(subscription, &message, wakes) == Delivery::TakenLast)
+    }
+
+    /// The number of whoever receives: two sinks with the same number are one reader.
+    fn owner(&self) -> u64;
 
     /// Calls [`Subscription::limit`] under the lock that `deliver` takes.
     fn limit(&self, subscription: &Subscription, max: u64) -> bool;
@@ -85,6 +100,16 @@ impl Subscription {
     /// Takes `message` for this subscription's sink.
     pub(crate) fn deliver(self: &Arc<Self>, message: &Message<'_>, wakes: &mut Wakes) -> Delivery {
         self.sink.deliver(self, message, wakes)
+    }
+
+    /// The same for messages that follow each other; true if the subscription wants no more.
+    pub(crate) fn deliver_run(self: &Arc<Self>, run: &Run<'_>, wakes: &mut Wakes) -> bool {
+        self.sink.deliver_run(self, run, wakes)
+    }
+
+    /// The number of whoever receives.
+    pub(crate) fn owner(&self) -> u64 {
+        self.sink.owner()
     }
 
     /// Whether `sink` is the one that receives.

@@ -16,6 +16,10 @@ struct Notes {
 }
 
 impl Sink for Notes {
+    fn owner(&self) -> u64 {
+        std::ptr::from_ref(self).addr() as u64
+    }
+
     fn deliver(
         &self,
         subscription: &Arc<Subscription>,

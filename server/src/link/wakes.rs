@@ -39,6 +39,11 @@ impl Wakes {
         }
     }
 
+    /// How much has been queued since the outboxes were taken, in bytes.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
     /// Whether so much is queued that the round should end here.
     pub(crate) fn is_full(&self) -> bool {
         self.queued_bytes > ROUND_BYTES_MAX

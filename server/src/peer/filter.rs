@@ -49,6 +49,10 @@ impl Sink for Filter {
         self.sink.deliver(subscription, message, wakes)
     }
 
+    fn owner(&self) -> u64 {
+        self.sink.owner()
+    }
+
     fn limit(&self, subscription: &Subscription, max: u64) -> bool {
         self.sink.limit(subscription, max)
     }

@@ -20,7 +20,7 @@ pub(crate) use crate::auth::{
     Access, Answer, Authorization, AuthorizationError, Certificate, Claim, ConnectionType,
     Identity, Permissions, nonce,
 };
-pub(crate) use crate::bus::{Delivery, Message, Sink, Subscription};
+pub(crate) use crate::bus::{Delivery, Message, Piece, RUN_MAX, Run, Sink, Subscription};
 pub use ledger::Quota;
 pub(crate) use ledger::{Full, Ledgers, Seat};
 pub use table::Statistics;
@@ -178,6 +178,12 @@ impl Peer {
             }
         }
         lost
+    }
+
+    /// Whether one decision holds for all messages to a subject, and none is counted by itself.
+    pub(crate) fn may_run(&self) -> bool {
+        let limits = self.limits.as_deref();
+        self.seats.is_none() && limits.is_none_or(|limits| limits.replies.is_none())
     }
 
     /// Counts the party in the ledger of its address.
@@ -450,5 +456,16 @@ impl Admitted<'_> {
             .cache
             .get_or_insert_with(|| Box::new(Cache::new(peer.host.keys)));
         peer.host.bus.publish(message, cache, wakes)
+    }
+
+    /// Hands the messages of `run` to whoever wants them.
+    pub(crate) fn publish_run(self, run: &Run<'_>, wakes: &mut Wakes) {
+        let peer = self.peer;
+        peer.tally.count_run_in(run.len(), run.size());
+        peer.has_published = true;
+        let cache = peer
+            .cache
+            .get_or_insert_with(|| Box::new(Cache::new(peer.host.keys)));
+        peer.host.bus.publish_run(run, cache, wakes);
     }
 }

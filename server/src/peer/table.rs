@@ -24,6 +24,18 @@ impl Tally {
         bump(&self.in_bytes, bytes as u64);
     }
 
+    /// Counts messages from the party. Called by its own loop only.
+    pub(crate) fn count_run_in(&self, messages: usize, bytes: usize) {
+        bump(&self.in_messages, messages as u64);
+        bump(&self.in_bytes, bytes as u64);
+    }
+
+    /// Counts messages queued for the party. Called under the lock of its outbox.
+    pub(crate) fn count_run_out(&self, messages: usize, bytes: usize) {
+        bump(&self.out_messages, messages as u64);
+        bump(&self.out_bytes, bytes as u64);
+    }
+
     /// Counts a message queued for the party. Called under the lock of its outbox.
     pub(crate) fn count_out(&self, bytes: usize) {
         bump(&self.out_messages, 1);

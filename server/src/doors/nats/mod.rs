@@ -6,6 +6,7 @@ mod full;
 mod handshake;
 mod login;
 mod pings;
+mod runs;
 mod session;
 mod sink;
 mod terms;

@@ -19,11 +19,11 @@ use super::pings::Pings;
 use super::sink::Reader;
 use super::{Nats, Terms, Way};
 use crate::link::{Dropped, Front, Input, Outbox, Reason, Session, Taken, Verdict, Wakes};
-use crate::peer::{Identity, Loss, Message, Peer, Refusal, Tally};
+use crate::peer::{Identity, Loss, Message, Peer, RUN_MAX, Refusal, Run, Tally};
 
 /// How long after its last publish a connection still keeps what makes publishing fast. A guess
 /// between the gaps of a busy program and the patience of somebody who counts memory.
-const REST_AFTER: Duration = Duration::from_secs(1);
+pub(super) const REST_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) struct TextSession {
     pub(super) nats: Arc<Nats>,
@@ -46,7 +46,9 @@ pub(super) struct TextSession {
     /// Whether the first INFO has been said before the session began.
     is_greeted: bool,
     /// When to see whether the connection still publishes.
-    rest_at: Option<Instant>,
+    pub(super) rest_at: Option<Instant>,
+    /// How many messages may be gathered before they are handed on.
+    pub(super) run_max: usize,
     /// Until when it has published too much to be read from.
     pub(super) throttled_until: Option<Instant>,
 }
@@ -117,6 +119,7 @@ impl TextSession {
             info: Some(arrival.info),
             is_greeted: arrival.is_greeted,
             rest_at: None,
+            run_max: RUN_MAX,
             throttled_until: None,
             nats,
             terms,
@@ -205,9 +208,7 @@ impl TextSession {
             taken += 1;
         }
         self.throttled_until = self.peer.charge(message.size(), now);
-        if self.rest_at.is_none() {
-            self.rest_at = Some(now + REST_AFTER);
-        }
+        self.note_published(now);
         if let (0, true, Some(reply)) = (taken, self.mood.no_responders, publish.reply) {
             self.report_no_responders(publish.subject, reply, wakes);
         }
@@ -251,6 +252,16 @@ impl TextSession {
         self.reader.say_err(text, wakes);
     }
 
+    /// Whether the connection may say what comes next: who has not said who it is, may only do that.
+    fn may_say(&mut self, input: &[u8], now: Instant, wakes: &mut Wakes) -> bool {
+        match (&self.standing, input.first()) {
+            (Standing::Stranger { .. }, Some(first)) if !matches!(first, b'C' | b'c') => {
+                self.enter_unasked(now, wakes) == Verdict::Continue
+            }
+            _ => true,
+        }
+    }
+
     /// Whether the connection is to be read from now.
     fn verdict(&self) -> Verdict {
         match self.throttled_until {
@@ -274,50 +285,44 @@ impl Session for TextSession {
     }
 
     fn on_bytes(&mut self, input: Input<'_>, now: Instant, wakes: &mut Wakes) -> Taken {
+        let mut run = Run::new(self.reader.id, now);
         let mut used = 0;
-        loop {
-            if let (Standing::Stranger { .. }, Some(first)) =
-                (&self.standing, input.bytes.get(used))
-                && !matches!(first, b'C' | b'c')
-                && self.enter_unasked(now, wakes) == Verdict::Pause
-            {
-                return Taken {
-                    used,
-                    need: 1,
-                    verdict: Verdict::Pause,
-                };
+        let (need, verdict) = loop {
+            let rest = &input.bytes[used..];
+            if !self.may_say(rest, now, wakes) {
+                break (1, Verdict::Pause);
             }
-            let (step_used, verdict) = match self.parser.next(&input.bytes[used..], &self.limits) {
-                Ok(Step::Op { op, used }) => (used, self.obey(&op, input.owner, now, wakes)),
-                Ok(Step::More {
-                    used: skipped,
-                    need,
-                }) => {
-                    return Taken {
-                        used: used + skipped,
-                        need,
-                        verdict: Verdict::Continue,
-                    };
+            let verdict = match self.parser.next(rest, &self.limits) {
+                Ok(Step::Op { op, used: step }) => {
+                    used += step;
+                    if self.gather(&op, &mut run, wakes) {
+                        Verdict::Continue
+                    } else {
+                        self.end_run(&mut run, wakes);
+                        self.obey(&op, input.owner, now, wakes)
+                    }
+                }
+                Ok(Step::More { used: step, need }) => {
+                    used += step;
+                    break (need, Verdict::Continue);
                 }
                 Err(error) => {
+                    self.end_run(&mut run, wakes);
                     if let Some(text) = error.err_text() {
                         self.reader.say_err(text, wakes);
                     }
-                    return Taken {
-                        used,
-                        need: 1,
-                        verdict: Verdict::Close(reason(error)),
-                    };
+                    break (1, Verdict::Close(reason(error)));
                 }
             };
-            used += step_used;
             if verdict != Verdict::Continue || wakes.is_full() {
-                return Taken {
-                    used,
-                    need: 0,
-                    verdict,
-                };
+                break (0, verdict);
             }
+        };
+        self.end_run(&mut run, wakes);
+        Taken {
+            used,
+            need,
+            verdict,
         }
     }
 

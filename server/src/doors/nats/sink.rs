@@ -4,9 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dunlin_protocol::{ErrText, encode};
+use smallvec::SmallVec;
 
 use crate::link::{Dropped, Outbox, Reason, Refused, Wakes, Writing};
-use crate::peer::{Delivery, Message, Sink, Subscription, Tally};
+use crate::peer::{Delivery, Message, Run, Sink, Subscription, Tally};
+
+/// What stands before each message of a run: mostly short.
+type Head = SmallVec<[u8; 64]>;
 
 /// The receiving side of one text connection.
 pub(super) struct Reader {
@@ -54,6 +58,54 @@ impl Sink for Reader {
             }
         };
         self.conclude(result, outbox, subscription, message.size(), wakes)
+    }
+
+    fn deliver_run(
+        &self,
+        subscription: &Arc<Subscription>,
+        run: &Run<'_>,
+        wakes: &mut Wakes,
+    ) -> bool {
+        if run.origin() == self.id && !self.echo.load(Ordering::Relaxed) {
+            return false;
+        }
+        let head: Head = [b"MSG ", run.subject, b" ", subscription.sid()]
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect();
+        wakes.chunks().prepare();
+        let mut outbox = self.outbox.lock();
+        let (mut taken, mut bytes, mut must_note) = (0, 0, false);
+        let mut refused = None;
+        for piece in run.pieces() {
+            if subscription.is_closed() {
+                break;
+            }
+            match outbox.append([&head, piece.verbatim], wakes.chunks()) {
+                Ok(note) => must_note |= note,
+                Err(refusal) => {
+                    refused = Some(refusal);
+                    break;
+                }
+            }
+            taken += 1;
+            bytes += piece.payload.len();
+            if subscription.count_delivery() {
+                break;
+            }
+        }
+        self.tally.count_run_out(taken, bytes);
+        wakes.note(bytes, must_note.then_some(&self.outbox));
+        let is_over = taken > 0 && subscription.is_closed();
+        if let Some(Refused::Full(bytes)) = refused {
+            cut(outbox, 1, bytes);
+        }
+        is_over
+    }
+
+    fn owner(&self) -> u64 {
+        self.id
     }
 
     fn limit(&self, subscription: &Subscription, max: u64) -> bool {
