@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use dunlin_protocol::{Info, Limits};
 
 use crate::bus::{Bus, Cache, Delivery, Keys, Message, Sink, Subscription};
-use crate::doors::nats::{Nats, NatsDoor, Settings, Terms};
+use crate::doors::nats::{Nats, NatsDoor, Settings, Terms, Way};
 use crate::link::{Background, Door, Input, Origin, Outbox, Pool, Session, Wakes, Wire};
 use crate::peer::{Access, Host, Ledgers};
 
@@ -133,10 +133,8 @@ impl FanOut {
             room_up_to: None,
             info: Info::default(),
         };
-        let door = NatsDoor {
-            nats: Nats::new(host, Arc::new(Idle), Arc::new(terms)),
-            way: Arc::default(),
-        };
+        let nats = Nats::new(host, Arc::new(Idle), Arc::new(terms));
+        let door = NatsDoor::new(&nats, Way::default());
         let mut wakes = Wakes::new(Arc::<Pool>::default());
         let now = Instant::now();
         let mut open = |hello: &str| {

@@ -1,4 +1,5 @@
-//! What a test of the configuration looks at beside the file: the port and the folders it names.
+//! What a test of the configuration looks at beside the file: the port, and the files and folders
+//! that it names.
 //!
 //! A port in use is a warning, since the server that is about to be reloaded holds it; a file that
 //! could not be written is an error, since the server would not start.
@@ -6,12 +7,18 @@
 use std::io;
 use std::net::TcpListener;
 use std::path::Path;
+use std::time::SystemTime;
 
 use dunlin_server::conf::{Diagnostic, Severity};
 use rustix::fs::{Access, access};
 
 use crate::holder;
 use crate::setup::Plan;
+
+/// A certificate with less left than this, in days, is said to expire. A guess at what leaves time
+/// to act, and does not warn all the time of those that are made for three months.
+const EXPIRY_DAYS: u64 = 14;
+const DAY_SECONDS: u64 = 24 * 60 * 60;
 
 /// Everything that speaks against starting what is planned, on this machine and now.
 pub(crate) fn check(plan: &Plan) -> Vec<Diagnostic> {
@@ -25,7 +32,38 @@ pub(crate) fn check(plan: &Plan) -> Vec<Diagnostic> {
         .filter_map(|(key, path)| unwritable(plan, key, path.as_deref()?))
         .collect();
     found.extend(port_taken(plan));
+    found.extend(certificates(plan));
     found
+}
+
+/// Certificates and keys that cannot be used, or not for long.
+fn certificates(plan: &Plan) -> Option<Diagnostic> {
+    let (block, tls) = (plan.settings.tls.as_ref()?, plan.tls()?);
+    let block_span = plan.settings.places.get("tls").copied();
+    let files = block.certificates.iter();
+    let files = files.flat_map(|pair| [&pair.cert_file, &pair.key_file]);
+    let span = |path: Option<&Path>| {
+        let mut files = files.clone().chain(&block.ca_file);
+        let named = files.find(|file| Some(file.value.as_path()) == path);
+        named.and_then(|file| file.span).or(block_span)
+    };
+    let facts = match tls.check() {
+        Ok(facts) => facts,
+        Err(error) => {
+            let (place, text) = (span(error.path()), error.to_string());
+            return Some(Diagnostic::error(place, text));
+        }
+    };
+    let left = facts.not_after.duration_since(SystemTime::now());
+    let text = match left.map(|left| left.as_secs() / DAY_SECONDS) {
+        Err(_) => "the certificate has expired: clients will not connect".to_owned(),
+        Ok(days) if days < EXPIRY_DAYS => format!("the certificate expires in {days} days"),
+        Ok(_) => return None,
+    };
+    let first = block.certificates.first();
+    let place = span(first.map(|pair| pair.cert_file.value.as_path()));
+    let notice = Diagnostic::error(place, text).as_severity(Severity::Notice);
+    Some(notice.help("a new file in its place is read by itself, within seconds"))
 }
 
 fn unwritable(plan: &Plan, key: &str, path: &Path) -> Option<Diagnostic> {

@@ -104,6 +104,26 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "TOKEN", help_heading = "Who may connect")]
     pub(crate) auth: Option<String>,
 
+    /// Encrypt client connections; --tls=false takes what the file says of it back
+    #[arg(long, help_heading = "Encryption")]
+    pub(crate) tls: bool,
+
+    /// Show this certificate (PEM)
+    #[arg(long, value_name = "FILE", help_heading = "Encryption")]
+    pub(crate) tlscert: Option<PathBuf>,
+
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE", help_heading = "Encryption")]
+    pub(crate) tlskey: Option<PathBuf>,
+
+    /// Demand certificates of clients
+    #[arg(long, help_heading = "Encryption")]
+    pub(crate) tlsverify: bool,
+
+    /// Trust client certificates that those in this file vouch for
+    #[arg(long, value_name = "FILE", help_heading = "Encryption")]
+    pub(crate) tlscacert: Option<PathBuf>,
+
     /// Print the version
     #[arg(short = 'v', long = "version")]
     pub(crate) is_version: bool,
@@ -121,19 +141,15 @@ pub(crate) struct Flags {
     pub(crate) switched: Vec<(String, bool)>,
 }
 
-/// A flag that is known but cannot be obeyed.
+/// Something to be said of the command line: a flag that is known but not obeyed.
 pub(crate) struct Remark {
-    pub(crate) is_refused: bool,
     pub(crate) text: String,
 }
 
 impl Remark {
     /// Something to be said, and nothing more.
     pub(crate) fn warning(text: String) -> Self {
-        Self {
-            is_refused: false,
-            text,
-        }
+        Self { text }
     }
 }
 
@@ -142,12 +158,9 @@ struct Missing {
     /// All its names; one letter is a short flag.
     names: &'static [&'static str],
     takes_value: bool,
-    /// Whether ignoring it would let somebody in, or send in the open.
-    is_refused: bool,
     why: &'static str,
 }
 
-const TLS: &str = "this version has no TLS, everything would travel in the open";
 const MONITOR: &str = "there is no monitoring port yet";
 const STORAGE: &str = "this server stores nothing; JetStream's storage lives in a NATS cluster";
 const LINKS: &str = "this server links to no other server";
@@ -155,11 +168,6 @@ const SYSLOG: &str = "there is no syslog; the log goes to stderr, or to --log";
 
 /// Flags of what does not exist. A row goes when what it names comes.
 const MISSING: &[Missing] = &[
-    refused(&["tls"], false, TLS),
-    refused(&["tlscert"], true, TLS),
-    refused(&["tlskey"], true, TLS),
-    refused(&["tlsverify"], false, TLS),
-    refused(&["tlscacert"], true, TLS),
     ignored(&["http_port", "m"], true, MONITOR),
     ignored(&["https_port", "ms"], true, MONITOR),
     ignored(&["jetstream", "js"], false, STORAGE),
@@ -179,23 +187,17 @@ const MISSING: &[Missing] = &[
     ),
     ignored(&["max_traced_msg_len"], true, "payloads are not traced"),
     ignored(&["profile"], true, "there is no profiling port"),
-    ignored(&["help_tls"], false, "this version has no TLS"),
+    ignored(
+        &["help_tls"],
+        false,
+        "the section Encryption of --help has the flags",
+    ),
 ];
-
-const fn refused(names: &'static [&'static str], takes_value: bool, why: &'static str) -> Missing {
-    Missing {
-        names,
-        takes_value,
-        is_refused: true,
-        why,
-    }
-}
 
 const fn ignored(names: &'static [&'static str], takes_value: bool, why: &'static str) -> Missing {
     Missing {
         names,
         takes_value,
-        is_refused: false,
         why,
     }
 }
@@ -265,14 +267,8 @@ impl Missing {
     }
 
     fn remark(&self) -> Remark {
-        let verb = if self.is_refused {
-            "cannot be obeyed"
-        } else {
-            "is ignored"
-        };
         Remark {
-            is_refused: self.is_refused,
-            text: format!("--{} {verb}: {}", self.names[0], self.why),
+            text: format!("--{} is ignored: {}", self.names[0], self.why),
         }
     }
 }
@@ -327,7 +323,7 @@ mod tests {
         found.extend(flags.words.iter().cloned());
         found.extend(remarks.iter().map(|remark| {
             let name = remark.text.split(' ').next().unwrap().trim_matches('-');
-            format!("{}{name}", if remark.is_refused { "!" } else { "?" })
+            format!("?{name}")
         }));
         assert_eq!(found.join(" "), expected, "{line}");
     }
@@ -372,8 +368,7 @@ mod tests {
         check("-http_port 0", "");
         check("-js -sd /tmp", "?jetstream ?store_dir");
         check("-js=false", "");
-        check("--tls --tlscert a --tlskey b", "!tls !tlscert !tlskey");
-        check("--tlsverify=false", "");
+        check("--help_tls", "?help_tls");
         check("-s -r udp://x", "?syslog ?remote_syslog");
         check("--routes nats://x --cluster nats://y", "?routes ?cluster");
     }

@@ -229,7 +229,7 @@ impl Builder {
                 go_name: "TLSConfig",
                 old: state(&self.tls),
                 new: state(&new.tls),
-                can_change: self.tls.is_some() == new.tls.is_some(),
+                can_change: true,
             });
         }
         found

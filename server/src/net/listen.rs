@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use super::drive::Drive;
 use super::hub::Hub;
 use super::pipe::{self, Pipe};
 use super::socket::{Socket, Tcp};
-use super::tls::{Encryption, Opened};
+use super::tls::{self, Current, Encryption, Opened};
 use crate::link::{Arrival, Door, Origin, Outbox, Reason, Secured};
 
 /// How many connections may wait to be accepted: a storm of ten thousand should not be refused.
@@ -57,6 +58,13 @@ impl Listener {
     /// Accepts on `socket` until the server stops.
     pub(crate) fn listen(self, socket: TcpListener) {
         let hub = Arc::clone(&self.hub);
+        if let Some(encryption) = &self.encryption {
+            let (listener, encryption) = (self.clone(), Arc::clone(encryption));
+            hub.spawn(async move {
+                let watch = std::pin::pin!(tls::keep_fresh(encryption));
+                listener.until_closed(watch).await;
+            });
+        }
         hub.spawn(async move {
             let mut stopped = std::pin::pin!(self.hub.closed());
             let mut is_failing = false; // So that a full table is logged once, not ten times a second.
@@ -87,30 +95,28 @@ impl Listener {
 
     /// Serves a connection, or has it encrypted first.
     fn welcome(&self, stream: TcpStream) {
-        match &self.encryption {
+        let encryption = self.encryption.as_ref();
+        let current = encryption.and_then(|encryption| encryption.current());
+        match encryption.zip(current) {
             None => self.serve(Tcp(stream)),
-            Some(encryption) => {
-                let opening = self.clone().encrypt(Arc::clone(encryption), stream);
+            Some((encryption, current)) => {
+                let encryption = Arc::clone(encryption);
+                let opening = self.clone().encrypt(encryption, current, stream);
                 self.hub.spawn(opening);
             }
         }
     }
 
     /// Agrees with the client on encryption, and serves it.
-    async fn encrypt(self, encryption: Arc<Encryption>, stream: TcpStream) {
+    async fn encrypt(self, encryption: Arc<Encryption>, current: Arc<Current>, stream: TcpStream) {
         let mut arrival = self.door.arrive(origin(stream.peer_addr().ok()));
         let Some(_permit) = encryption.begin() else {
             let why = "too many handshakes are under way".to_owned();
             return arrival.turn_away(Reason::TlsHandshakeFailure, Some(why));
         };
         let opened = {
-            let mut opening = std::pin::pin!(encryption.open(stream, &mut *arrival));
-            let mut stopped = std::pin::pin!(self.hub.closed());
-            std::future::poll_fn(|cx| match stopped.as_mut().poll(cx) {
-                Poll::Ready(()) => Poll::Ready(None),
-                Poll::Pending => opening.as_mut().poll(cx).map(Some),
-            })
-            .await
+            let mut opening = std::pin::pin!(encryption.open(&current, stream, &mut *arrival));
+            self.until_closed(opening.as_mut()).await
         };
         match opened {
             Some(Ok(Opened::Plain(tcp))) => self.open(arrival, tcp, None),
@@ -121,6 +127,16 @@ impl Listener {
             }
             None => arrival.turn_away(Reason::ServerShutdown, None),
         }
+    }
+
+    /// What comes of `work`; none if nobody new is to be accepted before.
+    async fn until_closed<T>(&self, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        let mut closed = std::pin::pin!(self.hub.closed());
+        std::future::poll_fn(|cx| match closed.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => work.as_mut().poll(cx).map(Some),
+        })
+        .await
     }
 
     /// A connection without a socket; the other end is served like any other.

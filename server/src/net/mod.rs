@@ -17,4 +17,4 @@ pub(crate) use hub::{AllGone, Bounds, Hub};
 pub(crate) use listen::{Listener, bind};
 pub use pipe::Pipe;
 pub(crate) use tls::Encryption;
-pub use tls::{HandshakeFirst, TlsError, TlsOptions, TlsVersion};
+pub use tls::{HandshakeFirst, TlsError, TlsFacts, TlsOptions, TlsVersion};

@@ -29,8 +29,9 @@ pub struct Server {
     host: Arc<Host>,
     hub: Arc<Hub>,
     nats: Arc<Nats>,
-    way: Arc<Way>,
-    encryption: Option<Arc<Encryption>>,
+    /// The door behind the port.
+    door: Arc<NatsDoor>,
+    encryption: Arc<Encryption>,
     /// What holds now; changed by a reload.
     options: Mutex<Builder>,
     gone: AllGone,
@@ -44,8 +45,7 @@ impl Server {
 
     async fn start(options: Builder) -> Result<Self, StartError> {
         let terms = assemble::terms(&options, assemble::info(&options))?;
-        let encryption = options.tls.clone().map(Encryption::new).transpose();
-        let encryption = encryption.map_err(StartError::Tls)?;
+        let encryption = Encryption::new(options.tls.clone()).map_err(StartError::Tls)?;
         let socket = assemble::bind_first(&options).await?;
         let address = socket
             .local_addr()
@@ -60,21 +60,22 @@ impl Server {
         let (hub, gone) = Hub::start(bounds);
         let way = assemble::way(&options, address.port());
         let nats = Nats::new(Arc::clone(&host), hub.clone(), Arc::new(terms));
+        let door = NatsDoor::new(&nats, way);
         let server = Self {
             address,
             host,
             hub,
             nats,
-            way: Arc::new(way),
+            door,
             encryption,
             options: Mutex::new(options),
             gone,
         };
-        let mut listener = server.listener(&server.way);
-        listener.encryption = server.encryption.clone();
+        let mut listener = server.listener(&server.door);
+        listener.encryption = Some(Arc::clone(&server.encryption));
         listener.listen(socket);
         tracing::info!("Listening for client connections on {address}");
-        match server.way.encryption {
+        match server.door.way().encryption {
             nats::Encryption::None => {}
             nats::Encryption::Available => {
                 tracing::info!("TLS available for client connections");
@@ -93,7 +94,7 @@ impl Server {
     /// What a NATS client connects to: `nats://`, or `tls://` where it must encrypt, and the
     /// address.
     pub fn url(&self) -> String {
-        let scheme = match self.way.encryption {
+        let scheme = match self.door.way().encryption {
             nats::Encryption::Required => "tls",
             _ => "nats",
         };
@@ -109,9 +110,10 @@ impl Server {
             kind: ConnectionType::InProcess,
             encryption: nats::Encryption::None,
             is_verified: false,
-            ..(*self.way).clone()
+            ..(*self.door.way()).clone()
         };
-        self.listener(&Arc::new(way)).connect_in_process()
+        let door = NatsDoor::new(&self.nats, way);
+        self.listener(&door).connect_in_process()
     }
 
     /// What has been counted since the start.
@@ -136,13 +138,10 @@ impl Server {
         self.gone.wait().await;
     }
 
-    fn listener(&self, way: &Arc<Way>) -> Listener {
+    fn listener(&self, door: &Arc<NatsDoor>) -> Listener {
         Listener {
             hub: Arc::clone(&self.hub),
-            door: Arc::new(NatsDoor {
-                nats: Arc::clone(&self.nats),
-                way: Arc::clone(way),
-            }),
+            door: door.clone(),
             encryption: None,
         }
     }

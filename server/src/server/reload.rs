@@ -43,10 +43,10 @@ impl Server {
         }
         let info = self.nats.terms().info.clone();
         let mut terms = assemble::terms(&options, info).map_err(ReloadError::Options)?;
-        if let (Some(encryption), Some(tls)) = (&self.encryption, &options.tls) {
-            let changed = encryption.change(tls.clone()).map_err(StartError::Tls);
-            changed.map_err(ReloadError::Options)?;
-        }
+        let encrypted = self.encryption.change(options.tls.clone());
+        encrypted.map_err(|error| ReloadError::Options(StartError::Tls(error)))?;
+        let port = self.address.port();
+        self.door.set_way(assemble::way(&options, port));
         terms.room_up_to = self.host.table.make_room_for(options.connections_max);
         self.hub.set_write_deadline(options.write_deadline);
         self.nats.set_terms(Arc::new(terms));

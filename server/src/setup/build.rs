@@ -3,7 +3,7 @@
 use dunlin_server::conf::Settings;
 use dunlin_server::{Builder, Server};
 
-use super::access;
+use super::{access, tls};
 
 /// The server that is asked for; every address of the machine if none is.
 pub(super) fn builder(settings: &Settings, host: &str, port: u16) -> Builder {
@@ -25,6 +25,9 @@ pub(super) fn builder(settings: &Settings, host: &str, port: u16) -> Builder {
         write_deadline => write_deadline;
         ping_interval => ping_interval;
         ping_max => ping_max;
+    }
+    if let Some(tls) = tls::of_server(settings) {
+        builder = builder.tls(tls);
     }
     builder
         .headers(!settings.no_header_support.unwrap_or(false))

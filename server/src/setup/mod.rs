@@ -7,13 +7,14 @@ mod access;
 mod build;
 mod overlay;
 mod system;
+mod tls;
 
 use std::path::PathBuf;
 
-use dunlin_server::Builder;
 use dunlin_server::conf::{
     self, Diagnostic, Identity, Loaded, LogFormat, Settings, Severity, Sources,
 };
+use dunlin_server::{Builder, TlsOptions};
 
 use crate::flags::{Flags, Remark};
 use crate::log::LogOptions;
@@ -68,11 +69,7 @@ pub(crate) fn plan(flags: &Flags, remarks: &[Remark]) -> Result<Plan, Vec<String
         });
     }
     for remark in remarks {
-        if remark.is_refused {
-            errors.push(remark.text.clone());
-        } else {
-            plan.warn(format!("warning: {}", remark.text));
-        }
+        plan.warn(format!("warning: {}", remark.text));
     }
     overlay::lay_above(&mut plan.settings, flags, &mut errors);
     if flags.is_strict {
@@ -111,6 +108,11 @@ impl Plan {
     /// The server that is asked for.
     pub(crate) fn builder(&self) -> Builder {
         build::builder(&self.settings, self.host(), self.port())
+    }
+
+    /// How client connections are encrypted, if they are.
+    pub(crate) fn tls(&self) -> Option<TlsOptions> {
+        tls::of_server(&self.settings)
     }
 
     /// Whether a password stands in the open, which nats-server warns of.

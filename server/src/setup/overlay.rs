@@ -1,6 +1,6 @@
 //! The flags, laid above what the file says: at the start, and again at every reload.
 
-use dunlin_server::conf::{Authorization, Secret, Settings};
+use dunlin_server::conf::{Authorization, Certificate, Placed, Secret, Settings};
 
 use crate::flags::Flags;
 
@@ -28,6 +28,7 @@ pub(super) fn lay_above(settings: &mut Settings, flags: &Flags, errors: &mut Vec
         errors.push("server name cannot contain spaces".to_owned());
     }
     errors.extend(login(settings, flags));
+    errors.extend(encryption(settings, flags));
 }
 
 fn set<T: Clone>(place: &mut Option<T>, flag: &Option<T>) {
@@ -62,6 +63,39 @@ fn login(settings: &mut Settings, flags: &Flags) -> Option<String> {
     single.map(|user| {
         format!("a token cannot be combined with the user {user:?}: one is in the file")
     })
+}
+
+/// `--tls…`: any of them has the certificate come from the flags, with its key; `--tls=false` takes
+/// back what the file says. What flags have no name for stays as the file has it.
+fn encryption(settings: &mut Settings, flags: &Flags) -> Option<String> {
+    let verify = flags.switch("tlsverify", flags.tlsverify);
+    let is_named = verify.is_some()
+        || [&flags.tlscert, &flags.tlskey, &flags.tlscacert]
+            .iter()
+            .any(|it| it.is_some());
+    match flags.switch("tls", flags.tls) {
+        Some(false) => {
+            settings.tls = None;
+            return None;
+        }
+        None if !is_named => return None,
+        _ => {}
+    }
+    let Some(cert_file) = flags.tlscert.clone().map(Placed::nowhere) else {
+        return Some("--tls needs --tlscert, a file with the server's certificate".to_owned());
+    };
+    let Some(key_file) = flags.tlskey.clone().map(Placed::nowhere) else {
+        return Some("--tls needs --tlskey, a file with the key of the certificate".to_owned());
+    };
+    let tls = settings.tls.get_or_insert_default();
+    tls.certificates = vec![Certificate {
+        cert_file,
+        key_file,
+    }];
+    tls.ca_file = flags.tlscacert.clone().map(Placed::nowhere);
+    tls.verify = verify.unwrap_or(false);
+    (tls.ciphers, tls.curves, tls.min_version) = (None, None, None);
+    None
 }
 
 #[cfg(test)]
@@ -119,5 +153,35 @@ mod tests {
         let mixed = "a token cannot be combined with the user \"a\": one is in the file";
         check(&[("user", "a")], "--auth b", mixed);
         check(&[("token", "t")], "--user a", mixed);
+    }
+
+    /// The certificate's file, whether clients need one, or what speaks against the line.
+    #[track_caller]
+    fn check_encryption(line: &str, expected: &str) {
+        let mut settings = Settings::default();
+        let mut errors = Vec::new();
+        lay_above(&mut settings, &parsed(line).0, &mut errors);
+        let found = match (errors.pop(), settings.tls) {
+            (Some(error), _) => error,
+            (None, None) => "none".to_owned(),
+            (None, Some(tls)) => {
+                let cert = tls.certificates[0].cert_file.display().to_string();
+                format!("{cert} {}", tls.verify)
+            }
+        };
+        assert_eq!(found, expected, "{line}");
+    }
+
+    #[test]
+    fn the_flags_bring_a_certificate_with_its_key() {
+        check_encryption("--tls --tlscert c --tlskey k", "c false");
+        check_encryption("--tlsverify --tlscert=c --tlskey=k --tlscacert a", "c true");
+        check_encryption("--tls=false --tlscert c", "none");
+        check_encryption("-p 1", "none");
+        let text = "--tls needs --tlscert, a file with the server's certificate";
+        check_encryption("--tls", text);
+        check_encryption("--tlsverify", text);
+        let text = "--tls needs --tlskey, a file with the key of the certificate";
+        check_encryption("--tlscert c", text);
     }
 }

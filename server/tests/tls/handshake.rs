@@ -6,7 +6,7 @@ use dunlin_server::{HandshakeFirst, Server, TlsOptions, TlsVersion};
 use tokio::io::AsyncWriteExt;
 
 use crate::certificates::Authority;
-use crate::client::{Knows, Typist, dial, options, start, until};
+use crate::client::{Knows, Log, Typist, dial, options, start, until};
 
 #[tokio::test]
 async fn info_comes_in_the_open_and_everything_else_encrypted() {
@@ -85,6 +85,7 @@ async fn a_client_that_says_nothing_is_taken_for_one_that_does_not_encrypt() {
 
 #[tokio::test]
 async fn who_does_not_encrypt_is_closed_without_a_word() {
+    let log = Log::keep();
     let authority = Authority::new();
     let server = start(options(&authority)).await;
     for words in [
@@ -101,6 +102,10 @@ async fn who_does_not_encrypt_is_closed_without_a_word() {
         counted.failed_handshakes == 3 && counted.connections == 0
     })
     .await;
+    log.until("TLS handshake error: the client speaks in the open")
+        .await;
+    log.until("TLS handshake error: the client speaks HTTP")
+        .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,4 +7,5 @@ mod certificates;
 mod client;
 mod handshake;
 mod order;
+mod renew;
 mod users;

@@ -13,8 +13,8 @@ const NO_LOGIN_HELP: &str =
     "everybody who reaches the port would be let in; take it out only if that is what you want";
 const NO_ACCOUNTS: &str = "this version has no accounts: all clients share one space of subjects";
 const NO_ACCOUNTS_HELP: &str = "clients that the file keeps apart would hear each other";
-const NO_TLS: &str = "this version has no TLS";
-const NO_TLS_HELP: &str = "what clients send would travel in the open";
+const NO_OCSP: &str = "this version neither staples nor asks whether certificates are revoked";
+const NO_OCSP_HELP: &str = "clients that demand a stapled answer will not connect";
 const NO_OPERATOR: &str = "this version has no operator mode, accounts or JWTs";
 const NO_STORAGE: &str = "this server stores nothing";
 const NO_STORAGE_HELP: &str =
@@ -127,13 +127,11 @@ pub(crate) const KNOWN: &[Known<Settings>] = known! {
     "resolver_preload" => Refused(NO_OPERATOR, NO_LOGIN_HELP);
     "resolver_pinned_accounts" => Refused(NO_OPERATOR, NO_LOGIN_HELP);
     // TLS.
-    "tls" => Ahead(
-        |field, it| set(&mut it.tls, tls::tls(field)), &Refused(NO_TLS, NO_TLS_HELP));
-    "allow_non_tls" => Ahead(
-        |field, it| set(&mut it.allow_non_tls, field.boolean().map(Some)),
-        &Missing(NO_TLS, "every connection is plain anyway"));
-    "ocsp" => Missing(NO_TLS, NOTHING_TO_DO);
-    "ocsp_cache" => Missing(NO_TLS, NOTHING_TO_DO);
+    "tls" => Obeyed(|field, it| set(&mut it.tls, tls::tls(field)));
+    "allow_non_tls" =>
+        Obeyed(|field, it| set(&mut it.allow_non_tls, field.boolean().map(Some)));
+    "ocsp" => Missing(NO_OCSP, NO_OCSP_HELP);
+    "ocsp_cache" => Missing(NO_OCSP, NO_OCSP_HELP);
     // Other listeners and links.
     "websocket" / "ws" => Ahead(
         listeners::websocket,

@@ -104,12 +104,32 @@ impl Nats {
 
 /// The door as one listener holds it.
 pub(crate) struct NatsDoor {
-    pub(crate) nats: Arc<Nats>,
-    pub(crate) way: Arc<Way>,
+    nats: Arc<Nats>,
+    /// What holds for those who come now.
+    way: RwLock<Arc<Way>>,
+}
+
+impl NatsDoor {
+    pub(crate) fn new(nats: &Arc<Nats>, way: Way) -> Arc<Self> {
+        Arc::new(Self {
+            nats: Arc::clone(nats),
+            way: RwLock::new(Arc::new(way)),
+        })
+    }
+
+    /// What holds for those who come now.
+    pub(crate) fn way(&self) -> Arc<Way> {
+        Arc::clone(&self.way.read())
+    }
+
+    /// Lets something else hold for those who come from now on.
+    pub(crate) fn set_way(&self, way: Way) {
+        *self.way.write() = Arc::new(way);
+    }
 }
 
 impl Door for NatsDoor {
     fn arrive(&self, origin: Origin) -> Box<dyn Arrival> {
-        Box::new(NatsArrival::new(&self.nats, &self.way, origin))
+        Box::new(NatsArrival::new(&self.nats, &self.way(), origin))
     }
 }

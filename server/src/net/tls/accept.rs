@@ -42,10 +42,10 @@ impl Encryption {
     /// Greets, and encrypts unless the client may and does go without.
     pub(in crate::net) async fn open(
         &self,
+        current: &Current,
         mut stream: TcpStream,
         arrival: &mut dyn Arrival,
     ) -> Result<Opened, Failure> {
-        let current = self.current();
         if !arrival.is_admitted() {
             return Ok(Opened::Plain(Tcp(stream))); // To be shown out at once.
         }
@@ -64,7 +64,8 @@ impl Encryption {
                 return Ok(Opened::Plain(Tcp(stream)));
             }
         }
-        if !self.is_within_rate(tokio::time::Instant::now().into_std()) {
+        let now = tokio::time::Instant::now().into_std();
+        if !self.is_within_rate(current.options.rate_max, now) {
             arrival.throttle();
             return Ok(Opened::Plain(Tcp(stream)));
         }

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
@@ -17,7 +18,7 @@ use rustls::{RootCertStore, ServerConfig};
 
 use super::options::{Source, TlsOptions, TlsVersion};
 use super::shown::Shown;
-use super::suites;
+use super::{names, suites};
 
 /// The largest PEM file that is read, in bytes; a guess far above any bundle of certificates.
 const FILE_MAX: u64 = 16 * 1024 * 1024;
@@ -74,6 +75,50 @@ impl std::error::Error for TlsError {
             _ => None,
         }
     }
+}
+
+impl TlsError {
+    /// The file that is not as it should be, if it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Unreadable { path, .. } => Some(path),
+            Self::Invalid { path, .. } => path.as_deref(),
+            Self::NoCertificate | Self::Unusable(_) => None,
+        }
+    }
+}
+
+/// What is known of certificates that can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsFacts {
+    /// When the first of them expires.
+    pub not_after: SystemTime,
+}
+
+impl TlsOptions {
+    /// Reads the files and looks whether they can be used, as a server that starts does; tells what
+    /// it found.
+    ///
+    /// # Errors
+    ///
+    /// What such a server would say.
+    pub fn check(&self) -> Result<TlsFacts, TlsError> {
+        load(self)?;
+        pins(self)?;
+        facts(self)
+    }
+}
+
+/// What is known of the certificates.
+pub(super) fn facts(options: &TlsOptions) -> Result<TlsFacts, TlsError> {
+    let mut not_after = None;
+    for (source, _) in &options.certificates {
+        let expiry = certificates(source)?.first().and_then(names::expiry);
+        not_after = not_after.into_iter().chain(expiry).min();
+    }
+    let not_after = not_after.unwrap_or(SystemTime::UNIX_EPOCH);
+    Ok(TlsFacts { not_after })
 }
 
 /// What encrypts, as `options` have it.

@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::config::{self, TlsError};
 use super::options::TlsOptions;
+use super::watch::Stamps;
 
 /// The most handshakes under way; one more connection is closed at once. Each costs a millisecond
 /// of a core: more could not be done within the two seconds that they have.
@@ -19,7 +20,8 @@ const RATE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The encryption of one listener.
 pub(crate) struct Encryption {
-    current: RwLock<Arc<Current>>,
+    /// None while connections are in the open.
+    current: RwLock<Option<Arc<Current>>>,
     under_way: Arc<Semaphore>,
     rate: Mutex<Rate>,
 }
@@ -29,6 +31,8 @@ pub(in crate::net) struct Current {
     pub(super) options: TlsOptions,
     pub(super) config: Arc<ServerConfig>,
     pub(super) pins: Vec<String>,
+    /// How the files stood before they were read.
+    pub(super) stamps: Stamps,
 }
 
 /// Handshakes begun in the interval under way.
@@ -42,30 +46,41 @@ impl Encryption {
     /// # Errors
     ///
     /// A file cannot be read, or does not hold what it should; a name means nothing.
-    pub(crate) fn new(options: TlsOptions) -> Result<Arc<Self>, TlsError> {
-        let current = Current::new(options)?;
+    pub(crate) fn new(options: Option<TlsOptions>) -> Result<Arc<Self>, TlsError> {
+        let current = options.map(Current::new).transpose()?;
         Ok(Arc::new(Self {
-            current: RwLock::new(Arc::new(current)),
+            current: RwLock::new(current.map(Arc::new)),
             under_way: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
             rate: Mutex::default(),
         }))
     }
 
     /// What holds now.
-    pub(in crate::net) fn current(&self) -> Arc<Current> {
-        Arc::clone(&self.current.read())
+    pub(in crate::net) fn current(&self) -> Option<Arc<Current>> {
+        self.current.read().clone()
     }
 
-    #[allow(dead_code, reason = "for reloading")]
     /// Encrypts new connections as `options` have it.
     ///
     /// # Errors
     ///
     /// As for [`Encryption::new`]; everything stays as it was then.
-    pub(crate) fn change(&self, options: TlsOptions) -> Result<(), TlsError> {
-        let current = Arc::new(Current::new(options)?);
-        *self.current.write() = current;
+    pub(crate) fn change(&self, options: Option<TlsOptions>) -> Result<(), TlsError> {
+        let current = options.map(Current::new).transpose()?;
+        *self.current.write() = current.map(Arc::new);
         Ok(())
+    }
+
+    /// Lets `fresh` take the place of `stale`, if that is what holds.
+    pub(super) fn renew(&self, stale: &Arc<Current>, fresh: Current) -> bool {
+        let mut current = self.current.write();
+        let is_it = current
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(known, stale));
+        if is_it {
+            *current = Some(Arc::new(fresh));
+        }
+        is_it
     }
 
     /// Room for one more handshake, until it is dropped.
@@ -74,8 +89,8 @@ impl Encryption {
     }
 
     /// Whether one more handshake is within the rate.
-    pub(in crate::net) fn is_within_rate(&self, now: Instant) -> bool {
-        let Some(most) = self.current.read().options.rate_max else {
+    pub(super) fn is_within_rate(&self, most: Option<u64>, now: Instant) -> bool {
+        let Some(most) = most else {
             return true;
         };
         let mut rate = self.rate.lock();
@@ -91,8 +106,9 @@ impl Encryption {
 }
 
 impl Current {
-    fn new(options: TlsOptions) -> Result<Self, TlsError> {
+    pub(super) fn new(options: TlsOptions) -> Result<Self, TlsError> {
         Ok(Self {
+            stamps: Stamps::of(&options),
             config: Arc::new(config::load(&options)?),
             pins: config::pins(&options)?,
             options,

@@ -14,9 +14,12 @@ mod options;
 mod shown;
 mod socket;
 mod suites;
+mod watch;
 
-pub use config::TlsError;
+pub use config::{TlsError, TlsFacts};
 pub use options::{HandshakeFirst, TlsOptions, TlsVersion};
 
 pub(super) use accept::Opened;
+pub(super) use encryption::Current;
 pub(crate) use encryption::Encryption;
+pub(super) use watch::keep_fresh;

@@ -1,5 +1,7 @@
 //! What a client's certificate says of it: names to know a user by, and fingerprints.
 
+use std::time::SystemTime;
+
 use rustls::pki_types::CertificateDer;
 use rustls::server::ParsedCertificate;
 use sha2::{Digest, Sha256};
@@ -37,6 +39,13 @@ pub(super) fn subject(certificate: &CertificateDer<'_>) -> String {
     Certificate::from_der(certificate)
         .map(|certificate| certificate.tbs_certificate().subject().to_string())
         .unwrap_or_default()
+}
+
+/// When `certificate` expires; none if it is malformed.
+pub(super) fn expiry(certificate: &CertificateDer<'_>) -> Option<SystemTime> {
+    let certificate = Certificate::from_der(certificate).ok()?;
+    let validity = certificate.tbs_certificate().validity();
+    Some(SystemTime::UNIX_EPOCH + validity.not_after.to_unix_duration())
 }
 
 /// SHA-256 of the public key in `certificate`, in hexadecimal digits; empty if it is malformed.
