@@ -8,7 +8,7 @@ use dunlin_protocol::{HeaderMap, Info, subject};
 use tokio::sync::oneshot;
 
 use crate::answers::{Answers, RequestMany};
-use crate::command::Confirmed;
+use crate::command::{Confirmed, Ending};
 use crate::error::{
     DrainError, DrainErrorKind, FlushError, FlushErrorKind, PublishError, RequestError,
     SubscribeError, SubscribeErrorKind,
@@ -397,6 +397,16 @@ impl Client {
     /// What happens to the connection from now on, as a stream.
     pub fn events(&self) -> Events {
         self.handle.shared.events.listen(EVENTS_MAX)
+    }
+
+    /// 22 letters and digits that nobody else has.
+    pub(crate) fn new_name(&self) -> String {
+        self.handle.shared.random.name()
+    }
+
+    /// Ends the subscription with this sid in order; none if that is so now.
+    pub(crate) fn end(&self, sid: u64) -> Option<Ending> {
+        self.handle.shared.outgoing.drain_subscription(sid)
     }
 
     /// Counters since the client was made.

@@ -10,6 +10,8 @@ use crate::queue::Queue;
 
 /// Told when a PING sent behind everything before has its PONG.
 pub(crate) type Flushed = oneshot::Sender<Result<(), FlushErrorKind>>;
+/// Where that is heard.
+pub(crate) type Ending = oneshot::Receiver<Result<(), FlushErrorKind>>;
 /// Told when the server has a subscription, or will not.
 pub(crate) type Confirmed = oneshot::Sender<Result<(), SubscribeErrorKind>>;
 

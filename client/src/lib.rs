@@ -52,6 +52,7 @@ mod queue;
 mod refusal;
 mod replies;
 mod request;
+pub mod service;
 mod shared;
 mod sift;
 mod statistics;

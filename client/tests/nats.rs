@@ -41,3 +41,5 @@ mod scripted;
 mod secure;
 #[path = "main/server.rs"]
 mod server;
+#[path = "main/services.rs"]
+mod services;

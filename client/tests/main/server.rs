@@ -23,7 +23,7 @@ pub(crate) struct Server {
 }
 
 enum Kind {
-    Embedded(dunlin_server::Server),
+    Embedded(Box<dunlin_server::Server>),
     Program(Program),
 }
 
@@ -43,7 +43,7 @@ impl Server {
                 let server = dunlin_server::Server::builder()
                     .host("127.0.0.1")
                     .port(addr.port());
-                Kind::Embedded(server.start().await.unwrap())
+                Kind::Embedded(Box::new(server.start().await.unwrap()))
             }
         };
         let server = Self {
