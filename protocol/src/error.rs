@@ -96,6 +96,23 @@ pub enum ErrText<'a> {
     NoRespondersRequiresHeaders,
     /// The peer read too slowly; what it had not read is lost. Closes. Ours, not NATS.
     SlowConsumer,
+    /// A person's line has a word too few, one too many, or a wrong one; nothing was done. Ours.
+    WrongArguments,
+    /// A person made as many mistakes in a row as anybody may. Closes. Ours.
+    TooManyMistakes,
+    /// A person awaits as many answers as anybody may; the request was not sent. Ours.
+    TooManyRequests,
+    /// Nobody took a person's request. Ours.
+    NoResponders,
+    /// No answer came to a person's request. Ours.
+    RequestTimeout,
+    /// The peer speaks HTTP, which the port named, if any, understands. Closes. Ours.
+    HttpSpoken {
+        /// Where the monitoring pages are.
+        port: Option<u16>,
+    },
+    /// The peer speaks TLS where it is not understood. Closes. Ours.
+    TlsSpoken,
 }
 
 impl ErrText<'_> {
@@ -116,6 +133,19 @@ impl ErrText<'_> {
             Self::InvalidClientProtocol => "invalid client protocol",
             Self::NoRespondersRequiresHeaders => "no responders requires headers support",
             Self::SlowConsumer => "Slow Consumer",
+            Self::WrongArguments => "Wrong Arguments",
+            Self::TooManyMistakes => "Too Many Mistakes",
+            Self::TooManyRequests => "Too Many Requests",
+            Self::NoResponders => "No Responders",
+            Self::RequestTimeout => "Request Timeout",
+            Self::HttpSpoken { port: Some(port) } => {
+                out.extend_from_slice(b"HTTP is not spoken on this port; it is on port ");
+                return out.extend_from_slice(port.to_string().as_bytes());
+            }
+            Self::HttpSpoken { port: None } => {
+                "HTTP is not spoken on this port, and no other is open for it"
+            }
+            Self::TlsSpoken => "TLS is not spoken on this port; connect without it",
             Self::PublishViolation(subject) => {
                 return quoted(out, "Permissions Violation for Publish to ", subject);
             }

@@ -21,6 +21,7 @@
 mod connect;
 pub mod encode;
 mod error;
+mod hand;
 mod headers;
 mod info;
 mod json;
@@ -31,6 +32,7 @@ pub mod subject;
 
 pub use connect::{Connect, ConnectError};
 pub use error::{ErrText, ParseError};
+pub use hand::{Body, HandOp, HandParser, HandStep, Mistake, Quoted};
 pub use headers::{HeaderBlock, HeaderError, HeaderMap};
 pub use info::Info;
 pub use op::{ClientOp, Publish, Subscribe};
