@@ -33,7 +33,7 @@ const SERVER_FLOORS: [(&str, &[&str]); 23] = [
     ("sim", &["options"]),
     ("server", &["options", "doors", "net", "peer"]),
     ("options", &["net", "peer"]),
-    ("doors", &["peer", "link"]),
+    ("doors", &["peer", "link", "conf"]),
     ("net", &["link"]),
     ("peer", &["bus", "auth", "link"]),
     ("auth", &[]),

@@ -48,6 +48,15 @@ transcripts! {
     echo
     framing
     half_close
+    hand_auth
+    hand_ends
+    hand_help
+    hand_lines
+    hand_mistakes
+    hand_payload
+    hand_quoted
+    hand_request
+    hand_view
     headers_off
     headers
     info

@@ -124,6 +124,7 @@ impl FanOut {
             limits: Limits::default(),
             ping_interval: Duration::ZERO,
             ping_max: 2,
+            http_port: None,
         };
         let host = Arc::new(Host::new(readers + 1, None, Ledgers::default()));
         let terms = Terms {

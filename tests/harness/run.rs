@@ -15,7 +15,7 @@ use std::task::Poll;
 use crate::info::InfoPattern;
 use crate::sent::Sent;
 use crate::target::Target;
-use crate::text::show;
+use crate::text::{self, show};
 use crate::transcript::{self, Action, Scene, Step};
 use crate::wire::{Wire, operation_length, within};
 
@@ -143,6 +143,10 @@ impl Stage {
             }
             Action::Expect(readings) => self.expect(names, readings).await,
             Action::ExpectInfo(pattern) => self.expect_info(first, pattern).await,
+            Action::ExpectLike(pattern) => {
+                self.expect_line(first, |line| text::check_like(pattern, line))
+                    .await
+            }
             Action::ExpectClosed => self.expect_closed(first).await,
             Action::Silence => self.silence().await,
         }
@@ -227,20 +231,30 @@ impl Stage {
     }
 
     async fn expect_info(&mut self, name: &str, pattern: &InfoPattern) -> Result<(), String> {
+        self.expect_line(name, |line| pattern.check(line)).await
+    }
+
+    /// Expects one line that passes `check`.
+    async fn expect_line(
+        &mut self,
+        name: &str,
+        check: impl Fn(&str) -> Result<(), String>,
+    ) -> Result<(), String> {
         let player = self.player(name);
         loop {
             let inbox = player.wire.inbox();
-            if let Some(length) = operation_length(inbox) {
+            if let Some(end) = inbox.iter().position(|&byte| byte == b'\n') {
+                let length = end + 1;
                 let line = inbox[..length]
                     .strip_suffix(b"\r\n")
                     .ok_or("not ended by CR LF")?;
-                let verdict = pattern.check(&String::from_utf8_lossy(line));
+                let verdict = check(&String::from_utf8_lossy(line));
                 verdict.map_err(|error| format!("{error}\n    {}", player.arrived()))?;
                 player.take(length);
                 return Ok(());
             }
             if player.wire.is_ended() {
-                return Err(format!("expected INFO\n    {}", player.arrived()));
+                return Err(format!("expected a line\n    {}", player.arrived()));
             }
             within(player.wire.fill()).await.map_err(told)?;
         }

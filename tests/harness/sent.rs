@@ -27,7 +27,7 @@ impl Sent {
             match byte {
                 b'\n' if self.is_body => self.is_body = false,
                 b'\n' => self.end_line(),
-                b'\r' if self.is_body => {}
+                _ if self.is_body => {} // Too much of it; the line end is awaited all the same.
                 _ => self.line.push(byte),
             }
         }
@@ -49,8 +49,9 @@ impl Sent {
             self.pings += 1;
         }
         if line.starts_with(b"PUB") || line.starts_with(b"HPUB") {
-            self.is_body = true;
+            // A line without a size has its payload in quotes, or is a mistake.
             self.body = last_number(&line).unwrap_or(0);
+            self.is_body = last_number(&line).is_some();
         }
     }
 }
@@ -95,6 +96,8 @@ mod tests {
         check(b"PUB a 2\r\nhi", false);
         check(b"PUB a 2\r\nhi\r\n", true);
         check(b"pub a 0\r\n\r\n", true);
+        check(b"PUB a 2\r\nhello\r\n", true);
+        check(b"PUB a \"hello\"\r\n", true);
         check(b"HPUB a 12 14\r\nNATS/1.0\r\n\r\nhi\r\n", true);
     }
 }

@@ -78,6 +78,25 @@ fn append(readings: &mut [Vec<u8>], bytes: &[u8]) {
     }
 }
 
+/// Whether `line` is `pattern`, with a word of any letters for each `~`.
+pub(crate) fn check_like(pattern: &str, line: &str) -> Result<(), String> {
+    let wrong = || format!("expected  {pattern}");
+    let mut parts = pattern.split('~');
+    let first = parts.next().unwrap_or_default();
+    let mut rest = line.strip_prefix(first).ok_or_else(wrong)?;
+    for part in parts {
+        let word = rest.find(' ').unwrap_or(rest.len());
+        if word == 0 {
+            return Err(wrong());
+        }
+        rest = rest[word..].strip_prefix(part).ok_or_else(wrong)?;
+    }
+    match rest.is_empty() {
+        true => Ok(()),
+        false => Err(wrong()),
+    }
+}
+
 /// Writes `bytes` as a transcript would: escaped, long runs as `\(x*40)`, the far end left out.
 pub fn show(bytes: &[u8]) -> String {
     let mut shown = String::new();

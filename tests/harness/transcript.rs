@@ -44,6 +44,8 @@ pub(crate) enum Action {
     Expect(Vec<Vec<u8>>),
     /// An INFO arrives next.
     ExpectInfo(InfoPattern),
+    /// A line arrives next that is like this one: each `~` stands for a word.
+    ExpectLike(String),
     /// The server closes now, with nothing more before it.
     ExpectClosed,
     /// Nobody has anything left to read.
@@ -140,11 +142,15 @@ impl Step {
             Some(text) => (true, text),
             None => (false, text),
         };
+        let (is_like, text) = match text.strip_prefix('~') {
+            Some(text) if !is_sent => (true, text),
+            _ => (false, text),
+        };
         // One blank belongs to the arrow, further ones are text.
         let text = text.strip_prefix(' ').unwrap_or(text);
         let action = match is_sent {
             true => read_sent(text, is_exact)?,
-            false => read_expected(text, is_exact)?,
+            false => read_expected(text, is_exact, is_like)?,
         };
         Ok(step(names, action))
     }
@@ -163,9 +169,12 @@ fn read_sent(text: &str, is_exact: bool) -> Result<Action, String> {
     }
 }
 
-fn read_expected(text: &str, is_exact: bool) -> Result<Action, String> {
+fn read_expected(text: &str, is_exact: bool, is_like: bool) -> Result<Action, String> {
     if text == "[closed]" {
         return Ok(Action::ExpectClosed);
+    }
+    if is_like {
+        return Ok(Action::ExpectLike(text.to_owned()));
     }
     match text.strip_prefix("INFO ") {
         Some(pattern) => Ok(Action::ExpectInfo(InfoPattern::read(pattern)?)),
@@ -217,6 +226,7 @@ mod tests {
         assert_eq!(action("< PONG"), Action::Expect(vec![b"PONG\r\n".to_vec()]));
         assert_eq!(action("<< PO"), Action::Expect(vec![b"PO".to_vec()]));
         assert_eq!(action("A< [closed]"), Action::ExpectClosed);
+        assert_eq!(action("<~ a ~"), Action::ExpectLike("a ~".to_owned()));
         assert_eq!(Step::read(1, "A|B< x").unwrap().names, ["A", "B"]);
     }
 

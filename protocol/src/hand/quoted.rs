@@ -38,15 +38,10 @@ pub(super) fn read<'a>(
         4 => Some(line.word(3)),
         _ => return Err(line.too_many(verb, 4)),
     };
-    let mut rest = line.from(start);
-    let mut headers = Vec::new();
-    while verb == "HPUB" {
-        let Some((header, behind)) = leading_text(rest) else {
-            break;
-        };
-        headers.push(split_header(header)?);
-        rest = behind;
-    }
+    let (headers, rest) = match verb {
+        "HPUB" => leading_headers(line.from(start))?,
+        _ => (Vec::new(), line.from(start)),
+    };
     if verb == "HPUB" && headers.is_empty() {
         return Err(line.missing(verb, start + 1, "text in quotes"));
     }
@@ -88,6 +83,19 @@ pub(super) fn text(rest: &[u8]) -> Result<&[u8], Mistake<'_>> {
         return Err(Mistake::BehindQuote { text: behind });
     }
     Ok(&rest[1..end])
+}
+
+/// Names and values.
+type Headers<'a> = Vec<(&'a str, &'a str)>;
+
+/// The headers that `rest` begins with, and what is behind them.
+fn leading_headers(mut rest: &[u8]) -> Result<(Headers<'_>, &[u8]), Mistake<'_>> {
+    let mut headers = Vec::new();
+    while let Some((header, behind)) = leading_text(rest) {
+        headers.push(split_header(header)?);
+        rest = behind;
+    }
+    Ok((headers, rest))
 }
 
 /// A text that another text follows, and that other text; `rest` begins with a quote.

@@ -11,8 +11,9 @@ use super::nkey;
 use super::password::Secret;
 use super::rights::Rights;
 
-/// How long a connection may take to say who it is, as the reference server has it.
-const TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
+/// How long a connection may take to say who it is. The reference server's two seconds are too
+/// short for somebody who types; this is a guess at what is not.
+const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 /// What stands for a token where a name is shown.
 const TOKEN_NAME: &str = "[REDACTED]";
 

@@ -96,7 +96,8 @@ impl Authorization {
         self
     }
 
-    /// How long a connection may take to say who it is. Default: 2 s.
+    /// How long a connection may take to say who it is. Default: 60 s,
+    /// so that somebody can type it; the reference server's is 2 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

@@ -27,6 +27,8 @@ pub use sections::obeyed_keys;
 pub use settings::*;
 pub use source::{Place, Source, Sources, Span};
 
+pub(crate) use nearest::nearest;
+
 use language::Shared;
 use report::SAID_MAX;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket as RawSocket, Type};
+use socket2::{Domain, Protocol, Socket as RawSocket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::drive::Drive;
@@ -21,6 +21,12 @@ use crate::link::{Arrival, Door, Origin, Outbox, Reason, Secured};
 const BACKLOG: i32 = 4096;
 /// The pause after a failed accept, which is most often for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// After this much silence the system looks whether the other side is still there: the least that
+/// keeps a home router from forgetting the connection. A guess.
+const ALIVE_AFTER: Duration = Duration::from_secs(120);
+/// How often it looks again when there is no answer.
+const ALIVE_EVERY: Duration = Duration::from_secs(30);
 
 /// What becomes of new connections.
 #[derive(Clone)]
@@ -48,6 +54,10 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(false)?; // `::` listens on both, as the reference server's wildcard does.
     }
+    // What comes in inherits it: for each connection a call less, and a person who types is never
+    // asked for a PONG.
+    let alive = TcpKeepalive::new().with_time(ALIVE_AFTER);
+    socket.set_tcp_keepalive(&alive.with_interval(ALIVE_EVERY))?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

@@ -186,6 +186,14 @@ impl Peer {
         self.seats.is_none() && limits.is_none_or(|limits| limits.replies.is_none())
     }
 
+    /// Has another sink receive for the party, which has no subscriptions yet.
+    pub(crate) fn receive_through(&mut self, sink: Arc<dyn Sink>) {
+        self.sink = sink;
+        if let Some(limits) = &self.limits {
+            self.limits = Some(Box::new(Limits::new(&limits.rights, &self.sink)));
+        }
+    }
+
     /// Counts the party in the ledger of its address.
     pub(crate) fn sit_from_address(&mut self, seat: Option<Seat>) {
         if seat.is_some() {
@@ -374,6 +382,11 @@ impl Peer {
         self.host.bus.unsubscribe_all(subscriptions.into_iter());
         self.seats = None;
         self.cache = None;
+    }
+
+    /// Whether the party has a subscription of that name.
+    pub(crate) fn has(&self, sid: &[u8]) -> bool {
+        self.find(sid).is_some_and(|known| !known.is_closed())
     }
 
     fn find(&self, sid: &[u8]) -> Option<&Arc<Subscription>> {

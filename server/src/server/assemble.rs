@@ -91,6 +91,7 @@ fn settings(options: &Builder) -> Settings {
         },
         ping_interval: options.ping_interval,
         ping_max: options.ping_max,
+        http_port: None,
     }
 }
 

@@ -65,7 +65,7 @@ impl TextSession {
         Verdict::Continue
     }
 
-    fn chosen_so_far(&self) -> Connect {
+    pub(super) fn chosen_so_far(&self) -> Connect {
         Connect {
             verbose: self.mood.is_verbose,
             pedantic: self.mood.is_pedantic,
@@ -116,8 +116,10 @@ impl TextSession {
             has_headers: self.limits.has_headers,
             ..settings.limits
         };
-        self.pings
-            .obey(settings.ping_interval, settings.ping_max, now);
+        if self.person.is_none() {
+            self.pings
+                .obey(settings.ping_interval, settings.ping_max, now);
+        }
         if self.terms.info != before.info {
             self.renew_info(wakes);
         }

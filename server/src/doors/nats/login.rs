@@ -176,7 +176,7 @@ impl TextSession {
         self.identity = identity;
     }
 
-    fn refuse(&mut self, now: Instant) -> Verdict {
+    pub(super) fn refuse(&mut self, now: Instant) -> Verdict {
         tracing::debug!(cid = self.reader.id, "authentication error");
         self.standing = Standing::Refused {
             at: now + REFUSAL_DELAY,

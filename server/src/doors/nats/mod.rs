@@ -5,6 +5,7 @@ mod arrival;
 mod full;
 mod handshake;
 mod login;
+mod person;
 mod pings;
 mod runs;
 mod session;
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) ping_interval: Duration,
     /// How many PINGs may stand unanswered.
     pub(crate) ping_max: u32,
+    /// Where HTTP is spoken, to tell who speaks it here.
+    pub(crate) http_port: Option<u16>,
 }
 
 /// What is true of everybody who comes in by one listener.

@@ -15,6 +15,7 @@ use dunlin_protocol::{
 use super::about;
 use super::arrival::NatsArrival;
 use super::login::{Facts, Standing};
+use super::person::Person;
 use super::pings::Pings;
 use super::sink::Reader;
 use super::{Nats, Terms, Way};
@@ -40,6 +41,9 @@ pub(super) struct TextSession {
     pub(super) limits: Limits,
     pub(super) mood: Mood,
     pub(super) pings: Pings,
+    pub(super) speech: Speech,
+    /// Only while a person speaks, and not while it is being heard.
+    pub(super) person: Option<Box<Person>>,
     parser: ClientParser,
     /// INFO as this connection gets it; gone once it has been said for the last time.
     pub(super) info: Option<Box<Info>>,
@@ -51,6 +55,17 @@ pub(super) struct TextSession {
     pub(super) run_max: usize,
     /// Until when it has published too much to be read from.
     pub(super) throttled_until: Option<Instant>,
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Speech {
+    /// Nobody has said anything yet.
+    Unheard,
+    /// Somebody who types.
+    Person,
+    /// Whoever began with CONNECT.
+    Program,
 }
 
 /// What CONNECT chose.
@@ -115,6 +130,8 @@ impl TextSession {
             },
             mood: Mood::default(),
             pings: Pings::new(settings.ping_interval, settings.ping_max, now),
+            speech: Speech::Unheard,
+            person: None,
             parser: ClientParser::default(),
             info: Some(arrival.info),
             is_greeted: arrival.is_greeted,
@@ -127,7 +144,7 @@ impl TextSession {
         }
     }
 
-    fn obey(
+    pub(super) fn obey(
         &mut self,
         op: &ClientOp<'_>,
         owner: Option<&Bytes>,
@@ -139,7 +156,9 @@ impl TextSession {
                 self.publish(publish, owner, now, wakes);
                 return self.verdict();
             }
-            ClientOp::Subscribe(subscribe) => self.subscribe(subscribe, wakes),
+            ClientOp::Subscribe(subscribe) => {
+                self.subscribe(subscribe, wakes);
+            }
             ClientOp::Unsubscribe { sid, max } => {
                 self.pings.note_activity();
                 self.peer.unsubscribe(sid, *max);
@@ -156,13 +175,14 @@ impl TextSession {
         Verdict::Continue
     }
 
-    fn publish(
+    /// Sends a message; tells how many took it, or none if it was refused.
+    pub(super) fn publish(
         &mut self,
         publish: &Publish<'_>,
         owner: Option<&Bytes>,
         now: Instant,
         wakes: &mut Wakes,
-    ) {
+    ) -> Option<usize> {
         self.pings.note_activity();
         if self.mood.is_pedantic && !subject::is_valid_literal(publish.subject) {
             self.reader.say_err(ErrText::InvalidPublishSubject, wakes);
@@ -174,7 +194,8 @@ impl TextSession {
                     (Refusal::Reply, Some(reply)) => ErrText::ReplyViolation(reply),
                     _ => ErrText::PublishViolation(publish.subject),
                 };
-                return self.reader.say_err(text, wakes);
+                self.reader.say_err(text, wakes);
+                return None;
             }
         };
         if self.mood.is_verbose {
@@ -212,6 +233,7 @@ impl TextSession {
         if let (0, true, Some(reply)) = (taken, self.mood.no_responders, publish.reply) {
             self.report_no_responders(publish.subject, reply, wakes);
         }
+        Some(taken)
     }
 
     /// Tells the publisher that nobody took its message, if it listens for the answer.
@@ -236,7 +258,8 @@ impl TextSession {
         self.reader.say(&line, wakes);
     }
 
-    fn subscribe(&mut self, subscribe: &Subscribe<'_>, wakes: &mut Wakes) {
+    /// Subscribes; tells whether that was allowed.
+    pub(super) fn subscribe(&mut self, subscribe: &Subscribe<'_>, wakes: &mut Wakes) -> bool {
         self.pings.note_activity();
         let Subscribe {
             subject,
@@ -244,55 +267,38 @@ impl TextSession {
             sid,
         } = *subscribe;
         let text = match self.peer.subscribe(subject, queue, sid) {
-            Ok(()) => return self.say_ok(wakes),
+            Ok(()) => {
+                self.say_ok(wakes);
+                return true;
+            }
             Err(Refusal::InvalidFilter) => ErrText::InvalidSubject,
             Err(Refusal::TooManySubscriptions) => ErrText::MaximumSubscriptions,
             Err(_) => ErrText::SubscribeViolation { subject, queue },
         };
         self.reader.say_err(text, wakes);
-    }
-
-    /// Whether the connection may say what comes next: who has not said who it is, may only do that.
-    fn may_say(&mut self, input: &[u8], now: Instant, wakes: &mut Wakes) -> bool {
-        match (&self.standing, input.first()) {
-            (Standing::Stranger { .. }, Some(first)) if !matches!(first, b'C' | b'c') => {
-                self.enter_unasked(now, wakes) == Verdict::Continue
-            }
-            _ => true,
-        }
+        false
     }
 
     /// Whether the connection is to be read from now.
-    fn verdict(&self) -> Verdict {
+    pub(super) fn verdict(&self) -> Verdict {
         match self.throttled_until {
             Some(_) => Verdict::Pause,
             None => self.standing.verdict(),
         }
     }
 
-    pub(super) fn say_ok(&self, wakes: &mut Wakes) {
-        if self.mood.is_verbose {
-            self.reader.say(encode::OK, wakes);
-        }
-    }
-}
-
-impl Session for TextSession {
-    fn on_open(&mut self, _now: Instant, wakes: &mut Wakes) {
-        if let Some(info) = self.info.as_deref().filter(|_| !self.is_greeted) {
-            self.say_info(info, wakes);
-        }
-    }
-
-    fn on_bytes(&mut self, input: Input<'_>, now: Instant, wakes: &mut Wakes) -> Taken {
+    /// A program speaks: the protocol to the byte. It began with CONNECT, so it has been let in
+    /// before anything else is obeyed.
+    pub(super) fn hear_program(
+        &mut self,
+        input: Input<'_>,
+        now: Instant,
+        wakes: &mut Wakes,
+    ) -> Taken {
         let mut run = Run::new(self.reader.id, now);
         let mut used = 0;
         let (need, verdict) = loop {
-            let rest = &input.bytes[used..];
-            if !self.may_say(rest, now, wakes) {
-                break (1, Verdict::Pause);
-            }
-            let verdict = match self.parser.next(rest, &self.limits) {
+            let verdict = match self.parser.next(&input.bytes[used..], &self.limits) {
                 Ok(Step::Op { op, used: step }) => {
                     used += step;
                     if self.gather(&op, &mut run, wakes) {
@@ -326,6 +332,28 @@ impl Session for TextSession {
         }
     }
 
+    pub(super) fn say_ok(&self, wakes: &mut Wakes) {
+        if self.mood.is_verbose {
+            self.reader.say(encode::OK, wakes);
+        }
+    }
+}
+
+impl Session for TextSession {
+    fn on_open(&mut self, _now: Instant, wakes: &mut Wakes) {
+        if let Some(info) = self.info.as_deref().filter(|_| !self.is_greeted) {
+            self.say_info(info, wakes);
+        }
+    }
+
+    fn on_bytes(&mut self, input: Input<'_>, now: Instant, wakes: &mut Wakes) -> Taken {
+        match self.speech {
+            Speech::Program => self.hear_program(input, now, wakes),
+            Speech::Person => self.hear_person(input, now, wakes),
+            Speech::Unheard => self.hear_first(input, now, wakes),
+        }
+    }
+
     fn on_tick(&mut self, now: Instant, wakes: &mut Wakes) -> Verdict {
         if self.rest_at.is_some_and(|at| at <= now) {
             self.rest_at = self.peer.rest().then(|| now + REST_AFTER);
@@ -338,6 +366,9 @@ impl Session for TextSession {
         }
         if self.throttled_until.is_some_and(|until| until <= now) {
             self.throttled_until = None;
+        }
+        if let Verdict::Close(reason) = self.tick_person(now, wakes) {
+            return Verdict::Close(reason);
         }
         match self.tick_standing(now, wakes) {
             Verdict::Close(reason) => Verdict::Close(reason),
@@ -356,10 +387,16 @@ impl Session for TextSession {
     }
 
     fn deadline(&self) -> Instant {
-        [self.rest_at, self.standing.due(), self.throttled_until]
-            .into_iter()
-            .flatten()
-            .fold(self.pings.due(), Instant::min)
+        let person = self.person.as_ref().and_then(|person| person.due());
+        [
+            self.rest_at,
+            self.standing.due(),
+            self.throttled_until,
+            person,
+        ]
+        .into_iter()
+        .flatten()
+        .fold(self.pings.due(), Instant::min)
     }
 
     fn on_close(&mut self, reason: Reason, dropped: Dropped) {
@@ -435,7 +472,7 @@ fn rebuild(publish: &Publish<'_>) -> Vec<u8> {
     tail
 }
 
-fn reason(error: ParseError) -> Reason {
+pub(super) fn reason(error: ParseError) -> Reason {
     match error {
         ParseError::UnknownOperation | ParseError::Malformed => Reason::ProtocolViolation,
         ParseError::ControlLineTooLong => Reason::MaximumControlLineExceeded,

@@ -132,13 +132,24 @@ impl Reader {
             payload: message.payload,
         };
         encode::message(&mut line, &stripped);
+        self.deliver_text(&line, subscription, message.payload.len(), wakes)
+    }
+
+    /// A message of `size` bytes, written as `text`.
+    pub(super) fn deliver_text(
+        &self,
+        text: &[u8],
+        subscription: &Subscription,
+        size: usize,
+        wakes: &mut Wakes,
+    ) -> Delivery {
         wakes.chunks().prepare();
         let mut outbox = self.outbox.lock();
         if subscription.is_closed() {
             return Delivery::Skipped;
         }
-        let result = outbox.append([&line[..]], wakes.chunks());
-        self.conclude(result, outbox, subscription, message.payload.len(), wakes)
+        let result = outbox.append([text], wakes.chunks());
+        self.conclude(result, outbox, subscription, size, wakes)
     }
 
     fn conclude(
