@@ -33,6 +33,6 @@ pub mod sim;
 
 pub use auth::{Authorization, AuthorizationError, ConnectionType, Permissions, Responses, User};
 pub use net::{HandshakeFirst, Pipe, TlsError, TlsFacts, TlsOptions, TlsVersion};
-pub use options::Builder;
+pub use options::{Builder, WebsocketOptions};
 pub use peer::{Quota, Statistics};
 pub use server::{Change, REFERENCE_VERSION, ReloadError, Server, StartError};

@@ -1,9 +1,12 @@
 //! What can be chosen about a server before it starts, each with its default and its bound.
 
+mod websocket;
+
 use std::time::Duration;
 
 use crate::net::TlsOptions;
 use crate::peer::{Authorization, Quota};
+pub use websocket::WebsocketOptions;
 
 /// What is not the same in two sets of options.
 pub(crate) struct Difference {
@@ -39,6 +42,7 @@ pub struct Builder {
     pub(crate) per_user: Quota,
     pub(crate) per_address: Quota,
     pub(crate) tls: Option<TlsOptions>,
+    pub(crate) websocket: Option<WebsocketOptions>,
     #[cfg(feature = "sim")]
     pub(crate) seed: Option<u64>,
 }
@@ -62,6 +66,7 @@ impl Default for Builder {
             per_user: Quota::default(),
             per_address: Quota::default(),
             tls: None,
+            websocket: None,
             #[cfg(feature = "sim")]
             seed: None,
         }
@@ -169,6 +174,12 @@ impl Builder {
         self
     }
 
+    /// Listens for WebSockets too. Default: no.
+    pub fn websocket(mut self, options: WebsocketOptions) -> Self {
+        self.websocket = Some(options);
+        self
+    }
+
     /// What `new` has otherwise.
     pub(crate) fn differences(&self, new: &Self) -> Vec<Difference> {
         let mut found = Vec::new();
@@ -210,15 +221,21 @@ impl Builder {
             "ping_interval" "PingInterval" true ping_interval;
             "ping_max" "MaxPingsOut" true ping_max;
         }
-        if self.authorization != new.authorization {
-            found.push(Difference {
-                name: "authorization",
-                go_name: "Authorization",
-                old: String::new(),
-                new: String::new(),
-                can_change: true,
-            });
-        }
+        let mut compare_secretly = |name, go_name, can_change, differs| {
+            if differs {
+                found.push(Difference {
+                    name,
+                    go_name,
+                    old: String::new(),
+                    new: String::new(),
+                    can_change,
+                });
+            }
+        };
+        let differs = self.authorization != new.authorization;
+        compare_secretly("authorization", "Authorization", true, differs);
+        let differs = self.websocket != new.websocket;
+        compare_secretly("websocket", "Websocket", false, differs);
         if self.tls != new.tls {
             let state = |tls: &Option<_>| match tls {
                 Some(_) => "enabled".to_owned(),

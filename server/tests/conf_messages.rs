@@ -278,7 +278,6 @@ fn what_is_only_missing_is_one_warning() {
         "cluster { port: 6222, routes: [a] }",
         "leafnodes { port: 7422 }",
         "gateway { name: a }",
-        "websocket { port: 80, no_tls: true }",
         "mqtt { port: 1883 }",
         "lame_duck_duration: \"30s\"",
         "syslog: true",

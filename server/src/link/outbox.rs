@@ -122,18 +122,21 @@ impl<W: ?Sized + Wire> Outbox<W> {
             return Ok(Flushed::Blocked);
         }
         state.is_writing = true;
-        while !state.queue.is_empty() {
+        while !state.queue.is_empty() || self.wire.is_behind() {
             let mut segments = state.queue.take();
             drop(state);
-            let written = segments.write_to(&self.wire);
-            let taken = *written.as_ref().unwrap_or(&0);
+            let written = match segments.is_empty() {
+                true => Ok(None), // Only what the wire holds is left.
+                false => segments.write_to(&self.wire).map(Some),
+            };
+            let taken = written.as_ref().map_or(0, |taken| taken.unwrap_or(0));
             let written = written.and_then(|taken| self.wire.try_drain().map(|()| taken));
             segments.advance(taken, chunks);
             state = self.state.lock();
             state.put_back(segments, taken);
             match written {
-                Ok(1..) => state = self.release_waiting(state),
-                Ok(0) => return state.stop_writing(Err(io::ErrorKind::WriteZero.into())),
+                Ok(Some(0)) => return state.stop_writing(Err(io::ErrorKind::WriteZero.into())),
+                Ok(_) => state = self.release_waiting(state),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     state.is_blocked = true;
@@ -215,7 +218,10 @@ impl<W: ?Sized + Wire> Outbox<W> {
         Status {
             is_blocked: state.is_blocked,
             // A wire that is full may hold the end of what it took.
-            is_empty: state.queue.is_empty() && !state.is_writing && !state.is_blocked,
+            is_empty: state.queue.is_empty()
+                && !state.is_writing
+                && !state.is_blocked
+                && !self.wire.is_behind(),
             drained_bytes: state.drained_bytes,
             ending: state.ending.as_ref().map(|ending| ending.reason),
             is_notified: state.is_notified,

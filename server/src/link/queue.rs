@@ -160,6 +160,10 @@ impl Dropped {
 }
 
 impl Segments {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Writes as much as `wire` takes at once.
     pub(super) fn write_to<W: ?Sized + Wire>(&self, wire: &W) -> io::Result<usize> {
         if let [segment] = &self.0[..] {

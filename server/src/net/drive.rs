@@ -299,11 +299,11 @@ impl<S: Socket> Connection<S> {
     }
 
     fn note_read_error(&mut self, error: &io::Error) {
-        if !matches!(
-            error.kind(),
-            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-        ) {
-            self.outbox.end(Reason::ReadError);
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
+            // The bytes came, but they are no frames: the peer can still be told.
+            io::ErrorKind::InvalidData => self.outbox.end(Reason::ProtocolViolation),
+            _ => self.outbox.end(Reason::ReadError),
         }
     }
 
@@ -404,7 +404,7 @@ impl<S: Socket> Connection<S> {
                     Poll::Ready(())
                 };
             }
-            self.outbox.wire().finish();
+            self.outbox.wire().finish(reason);
             if reason == Reason::ClientClosed {
                 return Poll::Ready(());
             }
@@ -459,7 +459,7 @@ impl<S: Socket> Connection<S> {
             .unwrap_or(Reason::ServerShutdown);
         let dropped = self.outbox.discard(wakes.chunks());
         // Publishers that remember a subscription of this connection keep its socket for a while.
-        self.outbox.wire().finish();
+        self.outbox.wire().abandon(reason);
         self.session.on_close(reason, dropped);
         hub.forget(self.id);
         if let Some(armed) = self.armed.take() {

@@ -75,32 +75,7 @@ impl Listener {
                 listener.until_closed(watch).await;
             });
         }
-        hub.spawn(async move {
-            let mut stopped = std::pin::pin!(self.hub.closed());
-            let mut is_failing = false; // So that a full table is logged once, not ten times a second.
-            loop {
-                let accepted = std::future::poll_fn(|cx| {
-                    if stopped.as_mut().poll(cx).is_ready() {
-                        return Poll::Ready(None);
-                    }
-                    socket.poll_accept(cx).map(Some)
-                });
-                match accepted.await {
-                    None => return,
-                    Some(Ok((stream, _))) => {
-                        is_failing = false;
-                        let _ = stream.set_nodelay(true); // Fails only on a socket that is gone.
-                        self.welcome(stream);
-                    }
-                    Some(Err(error)) => {
-                        if !std::mem::replace(&mut is_failing, true) {
-                            tracing::warn!(%error, "cannot accept connections; trying again");
-                        }
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                }
-            }
-        });
+        accept(&hub, socket, move |stream| self.welcome(stream));
     }
 
     /// Serves a connection, or has it encrypted first.
@@ -190,4 +165,39 @@ fn origin(address: Option<SocketAddr>) -> Origin {
         address,
         ..Origin::default()
     }
+}
+
+/// Hands every connection that comes in on `socket` to `serve`, until the server stops.
+pub(super) fn accept(
+    hub: &Arc<Hub>,
+    socket: TcpListener,
+    serve: impl Fn(TcpStream) + Send + 'static,
+) {
+    let owner = Arc::clone(hub);
+    hub.spawn(async move {
+        let mut stopped = std::pin::pin!(owner.closed());
+        let mut is_failing = false; // So that a full table is logged once, not ten times a second.
+        loop {
+            let accepted = std::future::poll_fn(|cx| {
+                if stopped.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+                socket.poll_accept(cx).map(Some)
+            });
+            match accepted.await {
+                None => return,
+                Some(Ok((stream, _))) => {
+                    is_failing = false;
+                    let _ = stream.set_nodelay(true); // Fails only on a socket that is gone.
+                    serve(stream);
+                }
+                Some(Err(error)) => {
+                    if !std::mem::replace(&mut is_failing, true) {
+                        tracing::warn!(%error, "cannot accept connections; trying again");
+                    }
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    });
 }

@@ -11,6 +11,7 @@ mod retire;
 mod socket;
 mod timers;
 mod tls;
+mod websocket;
 mod worker;
 
 pub(crate) use hub::{AllGone, Bounds, Hub};
@@ -18,3 +19,4 @@ pub(crate) use listen::{Listener, bind};
 pub use pipe::Pipe;
 pub(crate) use tls::Encryption;
 pub use tls::{HandshakeFirst, TlsError, TlsFacts, TlsOptions, TlsVersion};
+pub(crate) use websocket::{CookieNames, Place, Rules, WebsocketListener};

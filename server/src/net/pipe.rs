@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::socket::Socket;
-use crate::link::Wire;
+use crate::link::{Reason, Wire};
 
 /// The most that one direction holds, in bytes: as much as the serving loop reads at once.
 const CAPACITY: usize = super::worker::BUFFER_LEN;
@@ -241,7 +241,7 @@ impl Socket for ServerPipe {
         self.0.outgoing.poll_writable(cx).map(Ok)
     }
 
-    fn finish(&self) {
+    fn finish(&self, _reason: Reason) {
         self.0.outgoing.finish();
     }
 

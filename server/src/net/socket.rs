@@ -10,7 +10,7 @@ use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-use crate::link::Wire;
+use crate::link::{Reason, Wire};
 
 /// A stream of bytes that one loop reads and anybody may write.
 pub(super) trait Socket: Wire + Sized + 'static {
@@ -26,8 +26,13 @@ pub(super) trait Socket: Wire + Sized + 'static {
     /// Ready when something can be written.
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Says that nothing more will be written.
-    fn finish(&self);
+    /// Says that nothing more will be written, and why, where there are words for it.
+    fn finish(&self, reason: Reason);
+
+    /// Lets go of the connection, whatever is left to send.
+    fn abandon(&self, reason: Reason) {
+        self.finish(reason);
+    }
 
     /// The other side's address, if it has one.
     fn peer_address(&self) -> Option<SocketAddr>;
@@ -76,7 +81,7 @@ impl Socket for Tcp {
         self.0.poll_write_ready(cx)
     }
 
-    fn finish(&self) {
+    fn finish(&self, _reason: Reason) {
         // A socket that is gone already has been finished by the other side.
         let _ = SockRef::from(&self.0).shutdown(Shutdown::Write);
     }

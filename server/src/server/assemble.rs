@@ -1,10 +1,12 @@
 //! From options to the parts that a server is put together from.
 
 use std::io;
+use std::net::SocketAddr;
 
 use dunlin_protocol::{Info, Limits};
+use tokio::net::{TcpListener, lookup_host};
 
-use super::StartError;
+use super::{StartError, websocket};
 use crate::doors::nats::{Encryption, Settings, Terms, Way};
 use crate::net::{TlsOptions, bind};
 use crate::options::Builder;
@@ -28,7 +30,7 @@ pub(super) fn terms(options: &Builder, info: Info) -> Result<Terms, StartError> 
     Ok(Terms {
         settings: settings(options),
         access: Access::new(&options.authorization).map_err(StartError::Authorization)?,
-        websocket_access: None,
+        websocket_access: websocket::access(options)?,
         room_up_to: None,
         info: Info {
             max_payload: options.payload_max as i64,
@@ -68,18 +70,23 @@ pub(super) fn host(options: &Builder) -> Host {
     host
 }
 
-/// Binds the first address of the host that can be bound.
-pub(super) async fn bind_first(options: &Builder) -> Result<tokio::net::TcpListener, StartError> {
-    let resolved = tokio::net::lookup_host((options.host.as_str(), options.port)).await;
-    let addresses = resolved.map_err(|error| StartError::listen(options, error))?;
+/// Binds the first address of the host that can be bound; tells which, with the real port.
+pub(super) async fn bind_first(
+    host: &str,
+    port: u16,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |error| StartError::listen(host, port, error);
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in addresses {
+    for address in lookup_host((host, port)).await.map_err(failed)? {
         match bind(address) {
-            Ok(socket) => return Ok(socket),
+            Ok(socket) => {
+                let address = socket.local_addr().map_err(failed)?;
+                return Ok((socket, address));
+            }
             Err(error) => last = error,
         }
     }
-    Err(StartError::listen(options, last))
+    Err(failed(last))
 }
 
 fn settings(options: &Builder) -> Settings {

@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 
 use crate::net::TlsError;
-use crate::options::Builder;
 use crate::peer::AuthorizationError;
 
 /// Why a server did not start.
@@ -33,12 +32,24 @@ pub enum StartError {
     /// Connections cannot be encrypted as it was chosen.
     #[non_exhaustive]
     Tls(TlsError),
+    /// An origin whose pages may connect is no origin.
+    #[non_exhaustive]
+    Origin {
+        /// As it was given.
+        text: String,
+    },
+    /// A header of the answer to a WebSocket's request is not possible, or is the server's own.
+    #[non_exhaustive]
+    Header {
+        /// Its name.
+        name: String,
+    },
 }
 
 impl StartError {
-    pub(super) fn listen(options: &Builder, source: io::Error) -> Self {
+    pub(super) fn listen(host: &str, port: u16, source: io::Error) -> Self {
         Self::Listen {
-            address: format!("{}:{}", options.host, options.port),
+            address: format!("{host}:{port}"),
             source,
         }
     }
@@ -62,6 +73,8 @@ impl fmt::Display for StartError {
             ),
             Self::Authorization(error) => error.fmt(f),
             Self::Tls(error) => write!(f, "tls: {error}"),
+            Self::Origin { text } => write!(f, "{text:?} is no origin: scheme://host[:port]"),
+            Self::Header { name } => write!(f, "header {name:?} cannot be sent to WebSockets"),
         }
     }
 }
@@ -72,7 +85,7 @@ impl std::error::Error for StartError {
             Self::Listen { source, .. } => Some(source),
             Self::Authorization(error) => Some(error),
             Self::Tls(error) => Some(error),
-            Self::PayloadOverPending { .. } => None,
+            Self::PayloadOverPending { .. } | Self::Origin { .. } | Self::Header { .. } => None,
         }
     }
 }

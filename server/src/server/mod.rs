@@ -4,6 +4,7 @@ mod assemble;
 mod error;
 mod reload;
 mod retire;
+mod websocket;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use crate::doors::nats::{self, Nats, NatsDoor, Way};
 use crate::net::{AllGone, Bounds, Encryption, Hub, Listener, Pipe};
 use crate::options::Builder;
 use crate::peer::{ConnectionType, Host, Statistics};
+use websocket::WebsocketPort;
 
 /// A server that runs until it is shut down or dropped.
 ///
@@ -32,6 +34,7 @@ pub struct Server {
     /// The door behind the port.
     door: Arc<NatsDoor>,
     encryption: Arc<Encryption>,
+    websocket: Option<WebsocketPort>,
     /// What holds now; changed by a reload.
     options: Mutex<Builder>,
     gone: AllGone,
@@ -46,10 +49,8 @@ impl Server {
     async fn start(options: Builder) -> Result<Self, StartError> {
         let terms = assemble::terms(&options, assemble::info(&options))?;
         let encryption = Encryption::new(options.tls.clone()).map_err(StartError::Tls)?;
-        let socket = assemble::bind_first(&options).await?;
-        let address = socket
-            .local_addr()
-            .map_err(|error| StartError::listen(&options, error))?;
+        let (socket, address) = assemble::bind_first(&options.host, options.port).await?;
+        let websocket = websocket::bind(&options).await?;
         let host = Arc::new(assemble::host(&options));
         tracing::info!("  Name:     {}", terms.info.server_name);
         tracing::info!("  ID:       {}", terms.info.server_id);
@@ -61,19 +62,21 @@ impl Server {
         let way = assemble::way(&options, address.port());
         let nats = Nats::new(Arc::clone(&host), hub.clone(), Arc::new(terms));
         let door = NatsDoor::new(&nats, way);
-        let server = Self {
+        let mut server = Self {
             address,
             host,
             hub,
             nats,
             door,
             encryption,
+            websocket: None,
             options: Mutex::new(options),
             gone,
         };
         let mut listener = server.listener(&server.door);
         listener.encryption = Some(Arc::clone(&server.encryption));
         listener.listen(socket);
+        server.websocket = websocket.map(|bound| bound.listen(&server));
         tracing::info!("Listening for client connections on {address}");
         match server.door.way().encryption {
             nats::Encryption::None => {}
@@ -89,6 +92,11 @@ impl Server {
     /// Where the server listens; the port is the real one where 0 was asked for.
     pub fn addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the server listens for WebSockets, if it does.
+    pub fn websocket_addr(&self) -> Option<SocketAddr> {
+        self.websocket.as_ref().map(|port| port.address)
     }
 
     /// What a NATS client connects to: `nats://`, or `tls://` where it must encrypt, and the

@@ -49,6 +49,9 @@ impl Server {
         self.door.set_way(assemble::way(&options, port));
         terms.room_up_to = self.host.table.make_room_for(options.connections_max);
         self.hub.set_write_deadline(options.write_deadline);
+        if let Some(port) = &self.websocket {
+            port.obey(&options);
+        }
         self.nats.set_terms(Arc::new(terms));
         self.hub.notify_all();
         *current = options;

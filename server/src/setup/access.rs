@@ -10,7 +10,7 @@ pub(super) fn of_server(settings: &Settings) -> Authorization {
     of_block(&block, no_auth_user.map(|user| user.value.as_str()))
 }
 
-fn of_block(block: &conf::Authorization, no_auth_user: Option<&str>) -> Authorization {
+pub(super) fn of_block(block: &conf::Authorization, no_auth_user: Option<&str>) -> Authorization {
     let mut it = Authorization::new();
     if let Some(token) = &block.token {
         it = it.token(&token.0);

@@ -3,7 +3,7 @@
 use dunlin_server::conf::Settings;
 use dunlin_server::{Builder, Server};
 
-use super::{access, tls};
+use super::{access, tls, websocket};
 
 /// The server that is asked for; every address of the machine if none is.
 pub(super) fn builder(settings: &Settings, host: &str, port: u16) -> Builder {
@@ -28,6 +28,9 @@ pub(super) fn builder(settings: &Settings, host: &str, port: u16) -> Builder {
     }
     if let Some(tls) = tls::of_server(settings) {
         builder = builder.tls(tls);
+    }
+    if let Some(websocket) = websocket::of_block(settings) {
+        builder = builder.websocket(websocket);
     }
     builder
         .headers(!settings.no_header_support.unwrap_or(false))

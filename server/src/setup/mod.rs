@@ -8,6 +8,7 @@ mod build;
 mod overlay;
 mod system;
 mod tls;
+mod websocket;
 
 use std::path::PathBuf;
 

@@ -133,9 +133,7 @@ pub(crate) const KNOWN: &[Known<Settings>] = known! {
     "ocsp" => Missing(NO_OCSP, NO_OCSP_HELP);
     "ocsp_cache" => Missing(NO_OCSP, NO_OCSP_HELP);
     // Other listeners and links.
-    "websocket" / "ws" => Ahead(
-        listeners::websocket,
-        &Listener("there is no WebSocket port yet", "browsers cannot connect"));
+    "websocket" / "ws" => Obeyed(listeners::websocket);
     "unix" => Ahead(
         listeners::unix, &Missing("there is no such listener yet", "clients use the port"));
     "mqtt" => Listener("there is no MQTT port yet", "MQTT clients cannot connect");

@@ -117,8 +117,8 @@ impl TextSession {
             ..settings.limits
         };
         if self.person.is_none() {
-            self.pings
-                .obey(settings.ping_interval, settings.ping_max, now);
+            let interval = self.way.ping_interval.unwrap_or(settings.ping_interval);
+            self.pings.obey(interval, settings.ping_max, now);
         }
         if self.terms.info != before.info {
             self.renew_info(wakes);

@@ -50,6 +50,8 @@ pub(crate) struct Way {
     /// The certificate says which user it is; where connections are not encrypted, a user without
     /// a password is nobody then.
     pub(crate) maps_certificates: bool,
+    /// How often a quiet peer is asked whether it is alive, where it is not as for everybody.
+    pub(crate) ping_interval: Option<Duration>,
 }
 
 /// What INFO says of encryption.

@@ -129,7 +129,11 @@ impl TextSession {
                 ..settings.limits
             },
             mood: Mood::default(),
-            pings: Pings::new(settings.ping_interval, settings.ping_max, now),
+            pings: Pings::new(
+                way.ping_interval.unwrap_or(settings.ping_interval),
+                settings.ping_max,
+                now,
+            ),
             speech: Speech::Unheard,
             person: None,
             parser: ClientParser::default(),

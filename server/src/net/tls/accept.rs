@@ -20,7 +20,7 @@ use super::failure::Failure;
 use super::options::HandshakeFirst;
 use super::socket::Tls;
 use super::{names, suites};
-use crate::link::{Arrival, Secured};
+use crate::link::{Arrival, Reason, Secured};
 use crate::net::socket::{Socket, Tcp};
 
 /// How a record of a handshake begins. Source: RFC 8446, section 5.1.
@@ -107,7 +107,7 @@ impl Current {
         match agreed {
             Ok(secured) => Ok((tls, secured)),
             Err(failure) => {
-                tls.finish();
+                tls.finish(Reason::TlsHandshakeFailure);
                 // The client may read what it was told until it hangs up.
                 let _ = timeout(LINGER_MAX, drained(&tls)).await;
                 Err(failure)

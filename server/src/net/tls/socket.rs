@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use rustls::CommonState;
 
 use super::engine::Engine;
-use crate::link::Wire;
+use crate::link::{Reason, Wire};
 use crate::net::socket::{Socket, Tcp};
 
 /// How much is encrypted before it is written, in bytes: four full records a system call. A guess.
@@ -223,14 +223,14 @@ impl Socket for Tls {
         self.tcp.poll_write_ready(cx)
     }
 
-    fn finish(&self) {
+    fn finish(&self, reason: Reason) {
         let mut state = self.state.lock();
         let State { engine, held, .. } = &mut *state;
         // A peer that is gone, or a socket that is full, hears no farewell.
         if engine.finish(held).is_ok() {
             let _ = state.send_held(&self.tcp);
         }
-        self.tcp.finish();
+        self.tcp.finish(reason);
     }
 
     fn peer_address(&self) -> Option<SocketAddr> {

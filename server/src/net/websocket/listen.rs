@@ -1,0 +1,160 @@
+//! From an accepted socket to a session: the handshake, within its time.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+
+use tokio::net::TcpListener;
+
+use super::deflate::Pool;
+use super::handshake::{self, Agreement};
+use super::rules::Rules;
+use super::stream::WebSocket;
+use crate::link::{Origin, Reason, Secured};
+use crate::net::listen::Listener;
+use crate::net::socket::{Socket, Tcp};
+
+/// How much is read of a request at a time, in bytes: most are shorter.
+const PIECE_LEN: usize = 2048;
+
+/// A listener for WebSockets.
+pub(crate) struct WebsocketListener {
+    pub(crate) listener: Listener,
+    pub(crate) rules: Rules,
+}
+
+/// What all connections of a listener share.
+struct Shared {
+    listener: Listener,
+    rules: Rules,
+    pool: Arc<Pool>,
+}
+
+impl WebsocketListener {
+    /// Accepts on `socket` until the server stops.
+    pub(crate) fn listen(self, socket: TcpListener) {
+        let hub = Arc::clone(&self.listener.hub);
+        let shared = Arc::new(Shared {
+            listener: self.listener,
+            rules: self.rules,
+            pool: Pool::new(),
+        });
+        crate::net::listen::accept(&hub, socket, move |stream| {
+            let shared = Arc::clone(&shared);
+            let hub = Arc::clone(&shared.listener.hub);
+            hub.spawn(async move { shared.serve(Tcp(stream), None).await });
+        });
+    }
+}
+
+impl Shared {
+    /// Serves one connection: its handshake here, the rest in a task of its own.
+    async fn serve<S: Socket>(&self, socket: S, secured: Option<Box<Secured>>) {
+        let Some(agreement) = self.agree(&socket).await else {
+            return;
+        };
+        let address = socket.peer_address();
+        if let Some(client) = agreement.forwarded_for {
+            tracing::debug!(?address, %client, "websocket for a client behind a proxy");
+        }
+        let origin = Origin {
+            address,
+            cookies: agreement.cookies,
+            ..Origin::default()
+        };
+        let arrival = self.listener.door.arrive(origin);
+        let inflated_max = self.rules.inflated_max.load(Ordering::Relaxed);
+        let socket = WebSocket::new(socket, agreement.manner, &self.pool, inflated_max);
+        self.listener.open(arrival, socket, secured);
+    }
+
+    /// The handshake, within its time, and no longer than the server runs.
+    async fn agree<S: Socket>(&self, socket: &S) -> Option<Agreement> {
+        let mut stopped = std::pin::pin!(self.listener.hub.closed());
+        let limit = self.rules.handshake_timeout;
+        let mut handshake = std::pin::pin!(tokio::time::timeout(limit, self.shake(socket)));
+        poll_fn(|cx| match stopped.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => handshake
+                .as_mut()
+                .poll(cx)
+                .map(Result::ok)
+                .map(Option::flatten),
+        })
+        .await
+    }
+
+    /// Reads the request and answers it.
+    async fn shake<S: Socket>(&self, socket: &S) -> Option<Agreement> {
+        let mut head = Vec::new();
+        loop {
+            let Ok(1..) = receive(socket, &mut head).await else {
+                return None; // Whoever only looked whether the port is open.
+            };
+            match handshake::read(&head, &self.rules) {
+                Ok(None) => {}
+                Ok(Some(agreement)) => {
+                    send(socket, &agreement.answer).await.ok()?;
+                    return Some(agreement);
+                }
+                Err(refusal) => {
+                    let address = socket.peer_address();
+                    tracing::warn!(?address, "websocket handshake error: {}", refusal.why);
+                    send(socket, &refusal.answer()).await.ok()?;
+                    socket.finish(Reason::ProtocolViolation);
+                    linger(socket).await;
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+/// Reads until the other side hangs up: a socket closed over unread bytes takes back what was sent.
+/// The handshake's own limit ends it.
+async fn linger<S: Socket>(socket: &S) {
+    let mut rest = Vec::new();
+    while let Ok(1..) = receive(socket, &mut rest).await {
+        rest.clear();
+    }
+}
+
+/// Appends what there is to `head`; 0 bytes are the end.
+async fn receive<S: Socket>(socket: &S, head: &mut Vec<u8>) -> io::Result<usize> {
+    loop {
+        poll_fn(|cx| socket.poll_read_ready(cx)).await?;
+        let start = head.len();
+        head.resize(start + PIECE_LEN, 0);
+        let read = socket.try_read(&mut head[start..]);
+        head.truncate(start + read.as_ref().unwrap_or(&0));
+        match read {
+            Err(error) if is_temporary(&error) => {}
+            other => return other,
+        }
+    }
+}
+
+async fn send<S: Socket>(socket: &S, mut text: &[u8]) -> io::Result<()> {
+    loop {
+        poll_fn(|cx| socket.poll_write_ready(cx)).await?;
+        let sent = match text.is_empty() {
+            true => socket.try_drain().map(|()| 0),
+            false => socket.try_write(&[IoSlice::new(text)]),
+        };
+        match sent {
+            Ok(_) if text.is_empty() => return Ok(()),
+            Ok(sent) => text = &text[sent..],
+            Err(error) if is_temporary(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn is_temporary(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}
