@@ -211,7 +211,11 @@ async fn unsubscribe_many(client: &mut Client, numbers: std::ops::Range<usize>) 
 
 async fn start(target: Target) -> Running {
     target
-        .start(&Options::default())
+        .start(&Options {
+            // Those who left are remembered, up to a bound that a flood would only now reach.
+            max_closed_clients: Some(100),
+            ..Options::default()
+        })
         .await
         .expect("the server starts")
 }

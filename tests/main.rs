@@ -43,6 +43,7 @@ mod contract;
 mod delivery;
 mod flood;
 mod limits;
+mod monitor;
 mod slow;
 mod split;
 mod wire;

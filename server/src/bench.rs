@@ -14,7 +14,7 @@ use dunlin_protocol::{Info, Limits};
 use crate::bus::{Bus, Cache, Delivery, Keys, Message, Sink, Subscription};
 use crate::doors::nats::{Nats, NatsDoor, Settings, Terms, Way};
 use crate::link::{Background, Door, Input, Origin, Outbox, Pool, Session, Wakes, Wire};
-use crate::peer::{Access, Host, Ledgers};
+use crate::peer::{Access, Bounds, Host, Ledgers};
 
 /// More than any round of a bench queues for one reader, in bytes.
 const PENDING_MAX: usize = 1024 * 1024 * 1024;
@@ -126,7 +126,14 @@ impl FanOut {
             ping_max: 2,
             http_port: None,
         };
-        let host = Arc::new(Host::new(readers + 1, None, Ledgers::default()));
+        let host = Arc::new(Host::new(
+            Bounds {
+                connections_max: readers + 1,
+                subscriptions_max: None,
+                closed_max: 0,
+            },
+            Ledgers::default(),
+        ));
         let terms = Terms {
             settings,
             access: Access::default(),
@@ -141,7 +148,7 @@ impl FanOut {
         let mut open = |hello: &str| {
             let outbox = Arc::new(Outbox::new(Swallow::default(), PENDING_MAX));
             let mut session = door
-                .arrive(Origin::default())
+                .arrive(Origin::default(), now)
                 .open(outbox.clone(), None, now);
             let input = Input {
                 bytes: hello.as_bytes(),

@@ -48,6 +48,10 @@ pub(crate) struct Flags {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
+    /// Serve monitoring pages over HTTP on this port; -1 takes a free one
+    #[arg(short = 'm', long = "http_port", value_name = "PORT", value_parser = clap::value_parser!(i64).range(-1..=65535))]
+    pub(crate) http_port: Option<i64>,
+
     /// Test the configuration file, say what is wrong with it, and exit
     #[arg(short = 't', long = "test")]
     pub(crate) is_test: bool,
@@ -161,14 +165,13 @@ struct Missing {
     why: &'static str,
 }
 
-const MONITOR: &str = "there is no monitoring port yet";
+const MONITOR: &str = "the monitoring port is not encrypted yet; there is -m";
 const STORAGE: &str = "this server stores nothing; JetStream's storage lives in a NATS cluster";
 const LINKS: &str = "this server links to no other server";
 const SYSLOG: &str = "there is no syslog; the log goes to stderr, or to --log";
 
 /// Flags of what does not exist. A row goes when what it names comes.
 const MISSING: &[Missing] = &[
-    ignored(&["http_port", "m"], true, MONITOR),
     ignored(&["https_port", "ms"], true, MONITOR),
     ignored(&["jetstream", "js"], false, STORAGE),
     ignored(&["store_dir", "sd"], true, STORAGE),
@@ -293,6 +296,7 @@ mod tests {
         };
         note("addr", flags.addr.clone());
         note("port", flags.port.map(|port| port.to_string()));
+        note("http_port", flags.http_port.map(|port| port.to_string()));
         note("name", flags.name.clone());
         note(
             "config",
@@ -364,8 +368,8 @@ mod tests {
 
     #[test]
     fn what_does_not_exist_is_recognised() {
-        check("-m 8222 -ms 8443", "?http_port ?https_port");
-        check("-http_port 0", "");
+        check("-m 8222 -ms 8443", "http_port=8222 ?https_port");
+        check("-http_port 0", "http_port=0");
         check("-js -sd /tmp", "?jetstream ?store_dir");
         check("-js=false", "");
         check("--help_tls", "?help_tls");

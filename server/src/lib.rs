@@ -14,6 +14,8 @@
 //! of their own (they run on the runtime that started them), and no logging but `tracing` events
 //! that the embedder may listen to. Under tokio's paused clock a server follows that clock.
 
+#![cfg_attr(not(feature = "http"), allow(dead_code, unused_imports))] // What only monitoring asks.
+
 mod auth;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
@@ -22,7 +24,12 @@ mod bus;
 #[doc(hidden)]
 pub mod conf;
 mod doors;
+#[cfg(feature = "http")]
+mod http;
 mod link;
+mod monitor;
+#[cfg(feature = "http")]
+mod monitoring;
 mod net;
 mod options;
 mod peer;
@@ -32,6 +39,8 @@ mod server;
 pub mod sim;
 
 pub use auth::{Authorization, AuthorizationError, ConnectionType, Permissions, Responses, User};
+#[cfg(feature = "http")]
+pub use http::MonitorOptions;
 pub use net::{HandshakeFirst, Pipe, TlsError, TlsFacts, TlsOptions, TlsVersion};
 pub use options::{Builder, WebsocketOptions};
 pub use peer::{Quota, Statistics};

@@ -4,6 +4,8 @@ mod websocket;
 
 use std::time::Duration;
 
+#[cfg(feature = "http")]
+use crate::http::MonitorOptions;
 use crate::net::TlsOptions;
 use crate::peer::{Authorization, Quota};
 pub use websocket::WebsocketOptions;
@@ -34,6 +36,7 @@ pub struct Builder {
     pub(crate) pending_max: usize,
     pub(crate) connections_max: usize,
     pub(crate) subscriptions_max: Option<usize>,
+    pub(crate) closed_max: usize,
     pub(crate) write_deadline: Duration,
     pub(crate) ping_interval: Duration,
     pub(crate) ping_max: u32,
@@ -45,6 +48,8 @@ pub struct Builder {
     pub(crate) websocket: Option<WebsocketOptions>,
     #[cfg(feature = "sim")]
     pub(crate) seed: Option<u64>,
+    #[cfg(feature = "http")]
+    pub(crate) monitor: Option<MonitorOptions>,
 }
 
 impl Default for Builder {
@@ -58,6 +63,7 @@ impl Default for Builder {
             pending_max: 64 * 1024 * 1024,
             connections_max: 64 * 1024,
             subscriptions_max: None,
+            closed_max: 10_000,
             write_deadline: Duration::from_secs(10),
             ping_interval: Duration::from_secs(120),
             ping_max: 2,
@@ -69,6 +75,8 @@ impl Default for Builder {
             websocket: None,
             #[cfg(feature = "sim")]
             seed: None,
+            #[cfg(feature = "http")]
+            monitor: None,
         }
     }
 }
@@ -124,6 +132,13 @@ impl Builder {
         self
     }
 
+    /// How many of the connections that have left are remembered for monitoring, at some 400 bytes
+    /// each; the oldest are forgotten first. Default: 10,000.
+    pub fn max_closed_clients(mut self, connections: usize) -> Self {
+        self.closed_max = connections;
+        self
+    }
+
     /// How long a reader may take nothing at all while something waits for it; then it is cut as a
     /// slow consumer. Default: 10 s.
     pub fn write_deadline(mut self, deadline: Duration) -> Self {
@@ -141,6 +156,13 @@ impl Builder {
     /// Default: 2.
     pub fn ping_max(mut self, pings: u32) -> Self {
         self.ping_max = pings;
+        self
+    }
+
+    /// Opens a port for monitoring. Default: none.
+    #[cfg(feature = "http")]
+    pub fn monitor(mut self, options: MonitorOptions) -> Self {
+        self.monitor = Some(options);
         self
     }
 
@@ -214,6 +236,7 @@ impl Builder {
             "no_header_support" "NoHeaderSupport" false has_headers;
             "limits.per_user" "LimitsPerUser" false per_user;
             "limits.per_address" "LimitsPerAddress" false per_address;
+            "max_closed_clients" "MaxClosedClients" false closed_max;
             "max_payload" "MaxPayload" true payload_max;
             "max_control_line" "MaxControlLine" true control_line_max;
             "max_connections" "MaxConn" true connections_max;
@@ -221,6 +244,8 @@ impl Builder {
             "ping_interval" "PingInterval" true ping_interval;
             "ping_max" "MaxPingsOut" true ping_max;
         }
+        #[cfg(feature = "http")]
+        found.extend(self.other_monitor(new));
         let mut compare_secretly = |name, go_name, can_change, differs| {
             if differs {
                 found.push(Difference {
@@ -250,5 +275,19 @@ impl Builder {
             });
         }
         found
+    }
+
+    /// Whether the monitoring port is to be elsewhere.
+    #[cfg(feature = "http")]
+    fn other_monitor(&self, new: &Self) -> Option<Difference> {
+        let place = |options: &Self| format!("{:?}", options.monitor.as_ref().map(|it| it.place()));
+        let (old, new) = (place(self), place(new));
+        (old != new).then_some(Difference {
+            name: "http",
+            go_name: "HTTPPort",
+            old,
+            new,
+            can_change: false,
+        })
     }
 }

@@ -8,6 +8,7 @@
 mod alone;
 mod auth;
 mod client;
+mod http;
 mod info;
 mod options;
 mod ours;
@@ -22,6 +23,7 @@ mod wire;
 pub use alone::{alone, descriptors, descriptors_max, resident_bytes};
 pub use auth::Auth;
 pub use client::{Arrival, Client, Message};
+pub use http::{Page, fetch, fetch_json};
 pub use options::Options;
 pub use run::{Pace, run_file, run_text};
 pub use target::{Running, Target};

@@ -28,6 +28,10 @@ pub struct Options {
     pub ping_max: Option<u32>,
     /// Who may connect, by the name of a list in `harness/auth.rs`.
     pub auth: Option<Auth>,
+    /// How many connections that have left are remembered; only ours is told.
+    pub max_closed_clients: Option<usize>,
+    /// Whether there is a monitoring port.
+    pub is_monitored: bool,
     /// Whether headers are switched off.
     pub no_headers: bool,
 }

@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use dunlin_server::Server;
+use dunlin_server::{MonitorOptions, Server};
 
 use crate::options::Options;
 
@@ -44,6 +44,12 @@ impl Ours {
         if let Some(auth) = options.auth {
             builder = builder.authorization(auth.authorization());
         }
+        if let Some(count) = options.max_closed_clients {
+            builder = builder.max_closed_clients(count);
+        }
+        if options.is_monitored {
+            builder = builder.monitor(MonitorOptions::port(0));
+        }
         let server = builder
             .start()
             .await
@@ -53,6 +59,10 @@ impl Ours {
 
     pub(crate) async fn stop(self) {
         self.0.shutdown().await;
+    }
+
+    pub(crate) fn monitor(&self) -> Option<SocketAddr> {
+        self.0.monitor_addr()
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -18,6 +18,7 @@ use crate::options::Options;
 pub(crate) struct Reference {
     process: Child,
     address: SocketAddr,
+    monitor: Option<SocketAddr>,
     _folder: TempDir,
 }
 
@@ -36,12 +37,13 @@ impl Reference {
         let log = process.stderr.take().ok_or("nats-server has no log")?;
         let mut log = BufReader::new(log).lines();
         match wait_until_ready(&mut log) {
-            Ok(address) => {
+            Ok((address, monitor)) => {
                 // Read on, or a full pipe would stop the server.
                 std::thread::spawn(move || log.for_each(drop));
                 Ok(Self {
                     process,
                     address,
+                    monitor,
                     _folder: folder,
                 })
             }
@@ -62,6 +64,10 @@ impl Reference {
         self.process.wait().expect("nats-server can be waited for");
     }
 
+    pub(crate) fn monitor(&self) -> Option<SocketAddr> {
+        self.monitor
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -75,16 +81,22 @@ impl Drop for Reference {
 }
 
 /// Reads the log up to the line that says it is ready.
-fn wait_until_ready(log: &mut Lines<BufReader<ChildStderr>>) -> Result<SocketAddr, String> {
+fn wait_until_ready(
+    log: &mut Lines<BufReader<ChildStderr>>,
+) -> Result<(SocketAddr, Option<SocketAddr>), String> {
     let mut seen = String::new();
-    let mut address = None;
+    let (mut address, mut monitor) = (None, None);
     for line in log {
         let line = line.map_err(|error| format!("nats-server's log: {error}"))?;
         if let Some((_, text)) = line.split_once("Listening for client connections on ") {
             address = text.trim().parse().ok();
         }
+        if let Some((_, text)) = line.split_once("Starting http monitor on ") {
+            monitor = text.trim().parse().ok();
+        }
         if line.contains("Server is ready") {
-            return address.ok_or(format!("no address in the log of nats-server: {seen}"));
+            let address = address.ok_or(format!("no address in the log of nats-server: {seen}"))?;
+            return Ok((address, monitor));
         }
         seen.push_str(&line);
         seen.push('\n');
@@ -107,6 +119,9 @@ fn config(options: &Options) -> String {
         time("write_deadline", options.write_deadline),
         time("ping_interval", options.ping_interval),
         number("ping_max", options.ping_max.map(|count| count as usize)),
+        options
+            .is_monitored
+            .then(|| "http: \"127.0.0.1:-1\"".to_owned()),
         options
             .no_headers
             .then(|| "no_header_support: true".to_owned()),

@@ -79,6 +79,18 @@ impl Running {
         }
     }
 
+    /// Where it can be watched.
+    ///
+    /// # Panics
+    /// When it was not started with a monitoring port.
+    pub fn monitor(&self) -> SocketAddr {
+        let address = match &self.server {
+            Server::Ours(ours) => ours.monitor(),
+            Server::Reference(reference) => reference.monitor(),
+        };
+        address.expect("a server that is monitored")
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -28,6 +28,7 @@ pub(crate) struct Cache {
     random: fastrand::Rng,
     lookups: u32,
     hits: u32,
+    misses: u32,  // Since somebody took them.
     resting: u32, // Lookups left before the next trial.
 }
 
@@ -46,6 +47,7 @@ impl Cache {
             random: fastrand::Rng::new(),
             lookups: 0,
             hits: 0,
+            misses: 0,
             resting: 0,
         }
     }
@@ -65,6 +67,7 @@ impl Cache {
         if place.generation == generation && *place.subject == *subject {
             self.hits += 1;
         } else {
+            self.misses += 1;
             let pushes_out = place.generation == generation && self.resting == 0;
             place.generation = generation;
             place.subject.clear();
@@ -75,6 +78,11 @@ impl Cache {
             }
         }
         (&self.places[at].matched, &mut self.random)
+    }
+
+    /// How many lookups went to the index since the last call.
+    pub(crate) fn take_misses(&mut self) -> u32 {
+        std::mem::take(&mut self.misses)
     }
 
     /// Whether `subject` has been looked up lately, whatever it matched.

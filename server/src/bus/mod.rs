@@ -150,18 +150,18 @@ impl Bus {
         cache.forget_before(self.generation.load(Ordering::Acquire));
     }
 
-    /// Does as [`Bus::publish`] does for each message of `run`.
-    pub(crate) fn publish_run(&self, run: &Run<'_>, cache: &mut Cache, wakes: &mut Wakes) {
+    /// Does as [`Bus::publish`] does for each message of `run`; tells the most that took one.
+    pub(crate) fn publish_run(&self, run: &Run<'_>, cache: &mut Cache, wakes: &mut Wakes) -> usize {
         let generation = self.generation.load(Ordering::Acquire);
         let (matched, _) = cache.lookup(run.subject, generation, |subject| self.matched(subject));
         if !matched.reaches_each_once() {
-            for message in run.messages() {
-                self.publish(&message, cache, wakes);
-            }
-            return;
+            let messages = run.messages();
+            let taken = messages.map(|message| self.publish(&message, cache, wakes));
+            return taken.max().unwrap_or(0);
         }
-        let mut finished = Vec::new();
+        let (mut finished, mut readers) = (Vec::new(), 0);
         for subscription in matched.into_iter().flat_map(|list| list.plain()) {
+            readers += 1;
             if subscription.deliver_run(run, wakes) {
                 finished.push(Arc::clone(subscription));
             }
@@ -169,6 +169,7 @@ impl Bus {
         for subscription in &finished {
             self.unsubscribe(subscription);
         }
+        readers
     }
 
     fn matched(&self, subject: &[u8]) -> Matched {

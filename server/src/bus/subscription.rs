@@ -131,6 +131,16 @@ impl Subscription {
         &self.texts[(self.filter_len + self.queue_len) as usize..]
     }
 
+    /// How many messages it has received.
+    pub(crate) fn delivered(&self) -> u64 {
+        self.delivered.load(Ordering::Relaxed)
+    }
+
+    /// After how many it ends; 0 for never.
+    pub(crate) fn max(&self) -> u64 {
+        self.max.load(Ordering::Relaxed)
+    }
+
     /// Whether it takes no more. Exact under the sink's lock, a hint elsewhere.
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Relaxed)

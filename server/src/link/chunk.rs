@@ -6,6 +6,7 @@
 //! server's pool, which is trimmed while little happens.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -62,6 +63,8 @@ impl Pool {
 pub(crate) struct Chunks {
     pool: Arc<Pool>,
     shelves: Shelves,
+    /// The time of the round that writes.
+    now: Instant,
 }
 
 impl Chunks {
@@ -69,7 +72,17 @@ impl Chunks {
         Self {
             pool,
             shelves: Shelves::default(),
+            now: Instant::now(),
         }
+    }
+
+    /// What is written from here on is written at `now`.
+    pub(crate) fn set_now(&mut self, now: Instant) {
+        self.now = now;
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.now
     }
 
     /// Makes sure that the next [`Chunks::take`] needs no lock: it happens under one.

@@ -5,6 +5,7 @@
 //! [`Wakes`] lists the outboxes that one round of work touched, so that each is flushed once.
 //! Nothing here awaits, and nothing here knows a wire text.
 
+mod backlog;
 mod chunk;
 mod origin;
 mod outbox;
@@ -18,6 +19,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+pub(crate) use backlog::Backlog;
 pub(crate) use chunk::Pool;
 pub(crate) use origin::{Cookies, Origin, Secured};
 pub(crate) use outbox::{Flushed, Outbox, Refused, Status, Writing};
@@ -41,11 +43,25 @@ pub(crate) trait Session: Send + 'static {
     /// sessions share has changed.
     fn on_notice(&mut self, now: Instant, wakes: &mut Wakes) -> Verdict;
 
+    /// The connection holds back for a slower reader.
+    fn on_pace(&mut self) {}
+
     /// When `on_tick` is wanted next; asked after every call.
     fn deadline(&self) -> Instant;
 
-    /// The connection is over; called once, last. `dropped` was queued for it and not sent.
-    fn on_close(&mut self, reason: Reason, dropped: Dropped);
+    /// The connection is over; called once, last.
+    fn on_close(&mut self, end: End);
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) reason: Reason,
+    /// What was queued for it and not sent.
+    pub(crate) dropped: Dropped,
+    /// How its outbox stood before that was dropped.
+    pub(crate) backlog: Backlog,
+    pub(crate) at: Instant,
 }
 
 /// What has been received and not yet taken.
@@ -81,7 +97,7 @@ pub(crate) enum Verdict {
 /// What receives new connections: one for each way in.
 pub(crate) trait Door: Send + Sync + 'static {
     /// Somebody has connected.
-    fn arrive(&self, origin: Origin) -> Box<dyn Arrival>;
+    fn arrive(&self, origin: Origin, now: Instant) -> Box<dyn Arrival>;
 }
 
 /// A connection that has a number, and no session yet: its encryption may still have to be agreed
@@ -106,7 +122,7 @@ pub(crate) trait Arrival: Send {
 
     /// There will be no session. `why` is for whoever keeps an eye on the server, if it concerns
     /// them.
-    fn turn_away(self: Box<Self>, reason: Reason, why: Option<String>);
+    fn turn_away(self: Box<Self>, reason: Reason, why: Option<String>, now: Instant);
 }
 
 /// Where work is done that takes longer than a loop may.

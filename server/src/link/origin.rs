@@ -21,7 +21,6 @@ pub(crate) struct Cookies {
     pub(crate) token: Option<String>,
 }
 
-#[allow(dead_code, reason = "for monitoring")]
 /// What an encrypted connection has shown.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Secured {

@@ -12,10 +12,12 @@
 
 use std::io;
 use std::task::Waker;
+use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 
+use super::backlog::{Backlog, Stalls};
 use super::chunk::Chunks;
 use super::queue::{Dropped, Queue, Segments};
 use super::reason::Reason;
@@ -81,6 +83,7 @@ struct State {
     is_writing: bool,
     is_blocked: bool,
     is_notified: bool,
+    stalls: Option<Box<Stalls>>,
     owner: Option<Waker>,
     waiting: Vec<Waker>, // Publishers that wait for this outbox to drain.
 }
@@ -136,10 +139,14 @@ impl<W: ?Sized + Wire> Outbox<W> {
             state.put_back(segments, taken);
             match written {
                 Ok(Some(0)) => return state.stop_writing(Err(io::ErrorKind::WriteZero.into())),
-                Ok(_) => state = self.release_waiting(state),
+                Ok(_) => {
+                    state.end_stall(chunks.now());
+                    state = self.release_waiting(state);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     state.is_blocked = true;
+                    state.stalls.get_or_insert_default().begin(chunks.now());
                     wake_after(state);
                     return Ok(Flushed::Blocked);
                 }
@@ -228,6 +235,17 @@ impl<W: ?Sized + Wire> Outbox<W> {
         }
     }
 
+    /// What waits here, and how the reader has coped so far.
+    pub(crate) fn backlog(&self, now: Instant) -> Backlog {
+        let state = self.state.lock();
+        let mut backlog = Backlog::default();
+        state.queue.report(&mut backlog, now);
+        if let Some(stalls) = &state.stalls {
+            stalls.report(&mut backlog, now);
+        }
+        backlog
+    }
+
     /// Nothing more may be appended; what is queued is still sent. The first reason counts.
     pub(crate) fn end(&self, reason: Reason) {
         self.state.lock().end(reason, None);
@@ -276,6 +294,12 @@ impl State {
         self.drained_bytes += written as u64;
         self.queue.put_back(rest, written);
         self.apply_cut();
+    }
+
+    fn end_stall(&mut self, now: Instant) {
+        if let Some(stalls) = &mut self.stalls {
+            stalls.end(now);
+        }
     }
 
     fn stop_writing(&mut self, result: io::Result<Flushed>) -> io::Result<Flushed> {

@@ -4,10 +4,12 @@
 //! cut between two messages; `pending_bytes` is what is here and what a writer has taken out.
 
 use std::io::{self, IoSlice};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::backlog::Backlog;
 use super::chunk::Chunks;
 use super::wire::Wire;
 
@@ -18,6 +20,10 @@ const VECTORS_MAX: usize = 64;
 pub(super) struct Queue {
     segments: Segments,
     pub(super) pending_bytes: usize,
+    /// The most that `pending_bytes` has been.
+    high_water_bytes: usize,
+    /// When the first bytes came that have not been sent since; segments count from here.
+    filled: Option<Instant>,
     pub(super) dropped: Dropped,
 }
 
@@ -47,6 +53,7 @@ struct Segment {
     data: Data,
     sent: usize,   // At most the length of `data`.
     messages: u32, // How many begin in it.
+    age: u32,      // Milliseconds from `Queue::filled` to its first byte.
 }
 
 enum Data {
@@ -69,7 +76,7 @@ impl Queue {
         messages: u32,
         chunks: &mut Chunks,
     ) {
-        self.pending_bytes += len;
+        self.grow(len, chunks.now());
         let segments = &mut self.segments.0;
         let is_first = segments.is_empty();
         if let Some(Segment {
@@ -83,23 +90,59 @@ impl Queue {
             *known += messages;
             return;
         }
+        let age = self.age(chunks.now());
+        let segments = &mut self.segments.0;
         let mut chunk = chunks.take(len, is_first);
         parts.iter().for_each(|part| chunk.extend_from_slice(part));
         segments.push(Segment {
             data: Data::Chunk(chunk),
             sent: 0,
             messages,
+            age,
         });
     }
 
     /// Appends the rest of the message that was pushed last.
     pub(super) fn push_shared(&mut self, rest: Bytes) {
         self.pending_bytes += rest.len();
+        self.high_water_bytes = self.high_water_bytes.max(self.pending_bytes);
+        let age = self.segments.0.last().map_or(0, |head| head.age);
         self.segments.0.push(Segment {
             data: Data::Shared(rest),
             sent: 0,
             messages: 0,
+            age,
         });
+    }
+
+    /// Makes room in the books for `len` bytes.
+    fn grow(&mut self, len: usize, now: Instant) {
+        if self.pending_bytes == 0 {
+            self.filled = Some(now);
+        }
+        self.pending_bytes += len;
+        self.high_water_bytes = self.high_water_bytes.max(self.pending_bytes);
+    }
+
+    /// The age of a segment that begins now.
+    fn age(&self, now: Instant) -> u32 {
+        let since = self
+            .filled
+            .map(|filled| now.saturating_duration_since(filled));
+        since.map_or(0, |since| since.as_millis() as u32)
+    }
+
+    /// How much waits, and how long it has.
+    pub(super) fn report(&self, backlog: &mut Backlog, now: Instant) {
+        let segments = &self.segments.0;
+        backlog.pending_bytes = self.pending_bytes;
+        backlog.high_water_bytes = self.high_water_bytes;
+        backlog.pending_messages = segments.iter().map(|it| u64::from(it.messages)).sum();
+        if let (Some(filled), true) = (self.filled, self.pending_bytes > 0) {
+            let age = segments.first().map_or(0, |segment| segment.age);
+            let first = filled + Duration::from_millis(u64::from(age));
+            backlog.oldest = now.saturating_duration_since(first);
+        }
     }
 
     /// Hands everything to a writer.
@@ -132,6 +175,7 @@ impl Queue {
             data: Data::Chunk(words),
             sent: 0,
             messages: 0,
+            age: 0,
         });
         self.pending_bytes = segments.iter().map(|segment| segment.left().len()).sum();
     }

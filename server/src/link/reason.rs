@@ -5,7 +5,7 @@ use std::fmt;
 /// Why a connection ended; the first reason given counts.
 ///
 /// The texts are the reference server's, which tools match on. Source: protocol.md#closing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Reason {
     /// The peer closed its side.
     ClientClosed,
@@ -41,6 +41,24 @@ pub(crate) enum Reason {
     NoRespondersRequiresHeaders,
     /// The server stops.
     ServerShutdown,
+}
+
+impl Reason {
+    /// Whether the connection did not say who it is, or not in time, or wrongly.
+    pub(crate) fn is_auth_failure(self) -> bool {
+        matches!(
+            self,
+            Self::AuthenticationFailure | Self::AuthenticationTimeout
+        )
+    }
+
+    /// Whether the connection was cut because it read too slowly.
+    pub(crate) fn is_slow_consumer(self) -> bool {
+        matches!(
+            self,
+            Self::SlowConsumerPendingBytes | Self::SlowConsumerWriteDeadline
+        )
+    }
 }
 
 impl fmt::Display for Reason {

@@ -26,6 +26,16 @@ impl Wakes {
         }
     }
 
+    /// What happens from here on happens at `now`.
+    pub(crate) fn set_now(&mut self, now: std::time::Instant) {
+        self.chunks.set_now(now);
+    }
+
+    /// The time of this round.
+    pub(crate) fn now(&self) -> std::time::Instant {
+        self.chunks.now()
+    }
+
     /// The memory to write into.
     pub(crate) fn chunks(&mut self) -> &mut Chunks {
         &mut self.chunks

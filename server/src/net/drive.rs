@@ -20,7 +20,7 @@ use tokio::time::Sleep;
 use super::hub::{Alive, Hub};
 use super::socket::Socket;
 use super::worker::Worker;
-use crate::link::{Flushed, Input, Outbox, Reason, Session, Status, Verdict, Wakes};
+use crate::link::{End, Flushed, Input, Outbox, Reason, Session, Status, Verdict, Wakes};
 
 /// How many reads a connection may do before the others have their turn. A guess.
 const READS_MAX: usize = 4;
@@ -149,6 +149,7 @@ impl<S: Socket> Connection<S> {
     /// Everything that can be done now; ready when the connection is over.
     fn round(&mut self, hub: &Hub, worker: &mut Worker, cx: &mut Context<'_>) -> Poll<()> {
         let now = hub.now();
+        worker.wakes.set_now(now);
         if self.phase == Phase::New {
             self.phase = Phase::Open;
             self.outbox.set_owner(cx.waker());
@@ -363,6 +364,7 @@ impl<S: Socket> Connection<S> {
                 Ok(Flushed::Done) => {}
                 Ok(Flushed::Busy | Flushed::Blocked) => {
                     if self.pace.is_none() && outbox.wants_pause() {
+                        self.session.on_pace();
                         let limit = Box::pin(tokio::time::sleep(PACE_MAX));
                         self.pace = Some(Box::new(Pace {
                             reader: Arc::clone(outbox),
@@ -457,10 +459,17 @@ impl<S: Socket> Connection<S> {
             .status()
             .ending
             .unwrap_or(Reason::ServerShutdown);
+        let at = hub.now();
+        let backlog = self.outbox.backlog(at);
         let dropped = self.outbox.discard(wakes.chunks());
         // Publishers that remember a subscription of this connection keep its socket for a while.
         self.outbox.wire().abandon(reason);
-        self.session.on_close(reason, dropped);
+        self.session.on_close(End {
+            reason,
+            dropped,
+            backlog,
+            at,
+        });
         hub.forget(self.id);
         if let Some(armed) = self.armed.take() {
             hub.timers.remove(self.id, armed);

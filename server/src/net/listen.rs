@@ -94,10 +94,12 @@ impl Listener {
 
     /// Agrees with the client on encryption, and serves it.
     async fn encrypt(self, encryption: Arc<Encryption>, current: Arc<Current>, stream: TcpStream) {
-        let mut arrival = self.door.arrive(origin(stream.peer_addr().ok()));
+        let mut arrival = self
+            .door
+            .arrive(origin(stream.peer_addr().ok()), self.hub.now());
         let Some(_permit) = encryption.begin() else {
             let why = "too many handshakes are under way".to_owned();
-            return arrival.turn_away(Reason::TlsHandshakeFailure, Some(why));
+            return arrival.turn_away(Reason::TlsHandshakeFailure, Some(why), self.hub.now());
         };
         let opened = {
             let mut opening = std::pin::pin!(encryption.open(&current, stream, &mut *arrival));
@@ -108,9 +110,9 @@ impl Listener {
             Some(Ok(Opened::Encrypted(tls, secured))) => self.open(arrival, *tls, Some(secured)),
             Some(Err(failure)) => {
                 let why = failure.is_notable().then(|| failure.to_string());
-                arrival.turn_away(Reason::TlsHandshakeFailure, why);
+                arrival.turn_away(Reason::TlsHandshakeFailure, why, self.hub.now());
             }
-            None => arrival.turn_away(Reason::ServerShutdown, None),
+            None => arrival.turn_away(Reason::ServerShutdown, None, self.hub.now()),
         }
     }
 
@@ -133,7 +135,9 @@ impl Listener {
 
     /// Serves one connection from now on.
     fn serve<S: Socket>(&self, socket: S) {
-        let arrival = self.door.arrive(origin(socket.peer_address()));
+        let arrival = self
+            .door
+            .arrive(origin(socket.peer_address()), self.hub.now());
         self.open(arrival, socket, None);
     }
 
@@ -147,7 +151,7 @@ impl Listener {
         let outbox = Arc::new(Outbox::new(socket, self.hub.pending_max));
         let shared: Arc<Outbox> = outbox.clone();
         let Some((id, alive)) = self.hub.enter(&shared) else {
-            return arrival.turn_away(Reason::ServerShutdown, None);
+            return arrival.turn_away(Reason::ServerShutdown, None, self.hub.now());
         };
         let session = arrival.open(shared, secured, self.hub.now());
         self.hub.run(Drive::new(

@@ -3,36 +3,48 @@
 //! Every publish, subscribe and unsubscribe of every door comes through here and is checked here,
 //! whatever wire it came by. A door names the bus only by the three words passed on below.
 
+mod ended;
 mod filter;
 mod ledger;
+mod own;
+mod party;
 mod reserved;
 mod table;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use dunlin_protocol::subject;
-use foldhash::fast::SeedableRandomState;
-use hashbrown::HashTable;
-use std::hash::BuildHasher;
 
 pub(crate) use crate::auth::{
     Access, Answer, Authorization, AuthorizationError, Certificate, Claim, ConnectionType,
     Identity, Permissions, nonce,
 };
 pub(crate) use crate::bus::{Delivery, Message, Piece, RUN_MAX, Run, Sink, Subscription};
+pub(crate) use crate::link::{Reason, Secured};
+pub(crate) use ended::Ended;
 pub use ledger::Quota;
 pub(crate) use ledger::{Full, Ledgers, Seat};
+pub(crate) use party::{Greeting, Party};
 pub use table::Statistics;
-pub(crate) use table::{Loss, Table, Tally};
+pub(crate) use table::{Closed, Departure, Table};
 
 use crate::auth::{Replies, Rights};
 use crate::bus::{Bus, Cache, Keys};
 use crate::link::Wakes;
 use filter::Filter;
 
-/// With fewer subscriptions than this, ended ones are not looked for.
-const SWEEP_MIN: usize = 32;
+/// What a host obeys.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// The most parties at a time.
+    pub(crate) connections_max: usize,
+    /// The most subscriptions of one party; none for no bound.
+    pub(crate) subscriptions_max: Option<usize>,
+    /// How many of those who left are remembered.
+    pub(crate) closed_max: usize,
+}
 
 /// What all parties share: the bus, and who is here.
 pub(crate) struct Host {
@@ -45,18 +57,14 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    pub(crate) fn new(
-        connections_max: usize,
-        subscriptions_max: Option<usize>,
-        ledgers: Ledgers,
-    ) -> Self {
+    pub(crate) fn new(bounds: Bounds, ledgers: Ledgers) -> Self {
         let keys = Keys::default();
         Self {
             bus: Bus::new(keys),
             keys,
-            table: Table::new(connections_max),
+            table: Table::new(bounds.connections_max, bounds.closed_max),
             ledgers,
-            subscriptions_max,
+            subscriptions_max: bounds.subscriptions_max,
         }
     }
 
@@ -66,6 +74,13 @@ impl Host {
         self.keys = Keys::known(seed);
         self.bus = Bus::new(self.keys);
         self
+    }
+
+    /// Takes a newcomer in; the second is false if there is no room for it, and it must be shown
+    /// out.
+    pub(crate) fn enter(&self, address: Option<SocketAddr>, now: Instant) -> (Arc<Party>, bool) {
+        let own = own::Own::new(self.keys.fast());
+        self.table.enter(address, own, now)
     }
 
     /// How many parties and subscriptions have left.
@@ -87,15 +102,11 @@ impl Host {
 pub(crate) struct Peer {
     host: Arc<Host>,
     sink: Arc<dyn Sink>,
-    tally: Arc<Tally>,
+    party: Arc<Party>,
     /// What the party may do; none for everything.
     limits: Option<Box<Limits>>,
     /// Its places in the ledgers of its user and its address; none where nothing is counted.
     seats: Option<Box<Seats>>,
-    /// By sid; those that had their last message stay until the next sweep.
-    subscriptions: HashTable<Arc<Subscription>>,
-    hasher: SeedableRandomState,
-    sweep_at: usize,
     /// What the last subjects matched; only while the party publishes.
     cache: Option<Box<Cache>>,
     has_published: bool, // Since the last look at the cache.
@@ -138,17 +149,13 @@ pub(crate) enum Refusal {
 }
 
 impl Peer {
-    pub(crate) fn new(host: Arc<Host>, sink: Arc<dyn Sink>, tally: Arc<Tally>) -> Self {
-        let hasher = host.keys.fast();
+    pub(crate) fn new(host: Arc<Host>, sink: Arc<dyn Sink>, party: Arc<Party>) -> Self {
         Self {
             host,
             sink,
-            tally,
+            party,
             limits: None,
             seats: None,
-            subscriptions: HashTable::new(),
-            hasher,
-            sweep_at: SWEEP_MIN,
             cache: None,
             has_published: false,
         }
@@ -164,7 +171,7 @@ impl Peer {
         self.limits = rights.map(|rights| Box::new(Limits::new(rights, &self.sink)));
         self.cache = None; // It remembers what was admitted.
         let mut lost = Vec::new();
-        let known: Vec<_> = self.subscriptions.drain().collect();
+        let known = self.party.own().take();
         for subscription in known {
             let (filter, queue) = (subscription.filter(), subscription.queue());
             if self.may_subscribe(filter, queue) {
@@ -221,8 +228,8 @@ impl Peer {
 
     /// Tells the ledgers how many subscriptions there are.
     fn tell_seats(&mut self) {
-        let count = self.subscriptions.len();
         if let Some(seats) = &mut self.seats {
+            let count = self.party.own().len();
             let seats = [&mut seats.of_user, &mut seats.of_address];
             seats
                 .into_iter()
@@ -237,7 +244,8 @@ impl Peer {
         if self.seats.as_deref().is_none_or(has_room) {
             return true;
         }
-        self.sweep();
+        self.party.own().sweep();
+        self.tell_seats();
         self.seats.as_deref().is_none_or(has_room)
     }
 
@@ -304,16 +312,13 @@ impl Peer {
         if reserved::is_queue(queue) || !self.may_subscribe(filter, queue) {
             return Err(Refusal::Subscription);
         }
-        self.sweep_if_due();
-        if self
-            .host
-            .subscriptions_max
-            .is_some_and(|max| self.live_subscriptions() >= max)
-            || !self.have_seats_room()
-        {
+        self.party.own().sweep_if_due();
+        let max = self.host.subscriptions_max;
+        if max.is_some_and(|max| self.party.own().live(max) >= max) || !self.have_seats_room() {
             return Err(Refusal::TooManySubscriptions);
         }
-        if let Some(known) = self.find(sid) {
+        let known = self.party.own().find(sid);
+        if let Some(known) = known {
             if !known.is_closed() {
                 return Ok(());
             }
@@ -329,17 +334,20 @@ impl Peer {
     }
 
     fn insert(&mut self, subscription: Arc<Subscription>) {
-        let hasher = &self.hasher;
-        let hash = hasher.hash_one(subscription.sid());
-        self.subscriptions
-            .insert_unique(hash, subscription, |known| hasher.hash_one(known.sid()));
+        self.party.own().insert(subscription);
+        self.tell_seats();
+    }
+
+    fn forget(&mut self, sid: &[u8]) {
+        self.party.own().forget(sid);
         self.tell_seats();
     }
 
     /// Ends the subscription `sid`, at once or after `max` deliveries counted from its start; an
     /// unknown sid is no mistake.
     pub(crate) fn unsubscribe(&mut self, sid: &[u8], max: Option<usize>) {
-        let Some(subscription) = self.find(sid).cloned() else {
+        let known = self.party.own().find(sid);
+        let Some(subscription) = known else {
             return;
         };
         if !self.sink.limit(&subscription, max.unwrap_or(0) as u64) {
@@ -378,7 +386,7 @@ impl Peer {
 
     /// Takes everything back: the party is gone.
     pub(crate) fn leave(&mut self) {
-        let subscriptions = std::mem::take(&mut self.subscriptions);
+        let subscriptions = self.party.own().take();
         self.host.bus.unsubscribe_all(subscriptions.into_iter());
         self.seats = None;
         self.cache = None;
@@ -386,54 +394,8 @@ impl Peer {
 
     /// Whether the party has a subscription of that name.
     pub(crate) fn has(&self, sid: &[u8]) -> bool {
-        self.find(sid).is_some_and(|known| !known.is_closed())
-    }
-
-    fn find(&self, sid: &[u8]) -> Option<&Arc<Subscription>> {
-        self.subscriptions
-            .find(self.hasher.hash_one(sid), |known| known.sid() == sid)
-    }
-
-    fn forget(&mut self, sid: &[u8]) {
-        let hash = self.hasher.hash_one(sid);
-        if let Ok(entry) = self
-            .subscriptions
-            .find_entry(hash, |known| known.sid() == sid)
-        {
-            entry.remove();
-        }
-        self.tell_seats();
-        if self.subscriptions.capacity() > 64
-            && self.subscriptions.len() < self.subscriptions.capacity() / 8
-        {
-            self.sweep();
-        }
-    }
-
-    fn live_subscriptions(&mut self) -> usize {
-        let max = self.host.subscriptions_max.unwrap_or(usize::MAX);
-        if self.subscriptions.len() >= max {
-            self.sweep();
-        }
-        self.subscriptions.len()
-    }
-
-    fn sweep_if_due(&mut self) {
-        if self.subscriptions.len() >= self.sweep_at {
-            self.sweep();
-            self.sweep_at = (self.subscriptions.len() * 2).max(SWEEP_MIN);
-        }
-    }
-
-    /// Forgets the subscriptions that had their last message.
-    fn sweep(&mut self) {
-        self.subscriptions.retain(|known| !known.is_closed());
-        self.tell_seats();
-        let (len, hasher) = (self.subscriptions.len(), &self.hasher);
-        if len < self.subscriptions.capacity() / 8 {
-            self.subscriptions
-                .shrink_to(len * 2, |known| hasher.hash_one(known.sid()));
-        }
+        let known = self.party.own().find(sid);
+        known.is_some_and(|known| !known.is_closed())
     }
 }
 
@@ -463,22 +425,31 @@ impl Admitted<'_> {
     /// Hands `message` to whoever wants it; tells how many took it.
     pub(crate) fn publish(self, message: &Message<'_>, wakes: &mut Wakes) -> usize {
         let peer = self.peer;
-        peer.tally.count_in(message.size());
+        peer.party.count_in(message.size());
         peer.has_published = true;
         let cache = peer
             .cache
             .get_or_insert_with(|| Box::new(Cache::new(peer.host.keys)));
-        peer.host.bus.publish(message, cache, wakes)
+        let taken = peer.host.bus.publish(message, cache, wakes);
+        if let lookups @ 1.. = cache.take_misses() {
+            peer.party.count_lookups(lookups);
+        }
+        peer.party.note_fanout(taken);
+        taken
     }
 
     /// Hands the messages of `run` to whoever wants them.
     pub(crate) fn publish_run(self, run: &Run<'_>, wakes: &mut Wakes) {
         let peer = self.peer;
-        peer.tally.count_run_in(run.len(), run.size());
+        peer.party.count_run_in(run.len(), run.size());
         peer.has_published = true;
         let cache = peer
             .cache
             .get_or_insert_with(|| Box::new(Cache::new(peer.host.keys)));
-        peer.host.bus.publish_run(run, cache, wakes);
+        let readers = peer.host.bus.publish_run(run, cache, wakes);
+        if let lookups @ 1.. = cache.take_misses() {
+            peer.party.count_lookups(lookups);
+        }
+        peer.party.note_fanout(readers);
     }
 }

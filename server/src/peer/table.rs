@@ -1,47 +1,24 @@
-//! Who is here, and what has been counted.
+//! Who is here, who was here lately, and what has been counted.
 //!
 //! No counter is shared by all messages: each party counts for itself, and whoever asks adds up.
+//! Whoever asks holds the lock only as long as it takes to copy the list of those who are here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
-/// What one party did. Written by one thread at a time, read by any.
-#[derive(Default)]
-pub(crate) struct Tally {
-    in_messages: AtomicU64,
-    in_bytes: AtomicU64,
-    out_messages: AtomicU64,
-    out_bytes: AtomicU64,
-}
+use super::ended::Packed;
+use super::own::Own;
+use super::party::{Counts, Party};
+use crate::link::{Backlog, Reason};
 
-impl Tally {
-    /// Counts a message from the party. Called by its own loop only.
-    pub(crate) fn count_in(&self, bytes: usize) {
-        bump(&self.in_messages, 1);
-        bump(&self.in_bytes, bytes as u64);
-    }
-
-    /// Counts messages from the party. Called by its own loop only.
-    pub(crate) fn count_run_in(&self, messages: usize, bytes: usize) {
-        bump(&self.in_messages, messages as u64);
-        bump(&self.in_bytes, bytes as u64);
-    }
-
-    /// Counts messages queued for the party. Called under the lock of its outbox.
-    pub(crate) fn count_run_out(&self, messages: usize, bytes: usize) {
-        bump(&self.out_messages, messages as u64);
-        bump(&self.out_bytes, bytes as u64);
-    }
-
-    /// Counts a message queued for the party. Called under the lock of its outbox.
-    pub(crate) fn count_out(&self, bytes: usize) {
-        bump(&self.out_messages, 1);
-        bump(&self.out_bytes, bytes as u64);
-    }
-}
+/// How many subscriptions of one that has left are remembered. A guess.
+const KEPT_OF_ONE_MAX: usize = 100;
+/// How many of all who have left, at some 150 bytes each. A guess: 3 MB at most.
+const KEPT_MAX: usize = 20_000;
 
 /// What a server has done since it started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -70,42 +47,71 @@ pub struct Statistics {
     pub authentication_failures: u64,
     /// Readers that were cut because they read too slowly.
     pub slow_consumers: u64,
-    /// Deliveries that such readers lost.
+    /// Connections that were closed because they left questions unanswered.
+    pub stale_connections: u64,
+    /// How often a publisher held back for a slower reader.
+    pub stalled_clients: u64,
+    /// Deliveries that slow readers lost when they were cut.
     pub dropped_messages: u64,
     /// Their bytes on the wire.
     pub dropped_bytes: u64,
+    /// Messages whose readers had to be looked up; those of all others were remembered.
+    pub index_lookups: u64,
+    /// The most readers that took one message.
+    pub fanout_max: u64,
 }
 
 /// Everybody who is here.
 pub(crate) struct Table {
     state: Mutex<State>,
+    /// How many of those who left are remembered.
+    closed_max: usize,
 }
 
 #[derive(Default)]
 struct State {
     connections_max: usize,
-    present: HashMap<u64, Arc<Tally>>,
+    present: HashMap<u64, Arc<Party>>,
+    closed: VecDeque<Arc<Closed>>, // The oldest first; at most `closed_max`.
+    /// Those of them whose subscriptions are remembered, and how many those are in all.
+    listed: VecDeque<Arc<Closed>>,
+    listed_subscriptions: usize,
     last_id: u64,
     gone: Statistics, // The sums of those who left; `connections` and `subscriptions` unused.
 }
 
-/// What somebody who leaves lost.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Loss {
-    pub(crate) is_slow_consumer: bool,
-    pub(crate) is_auth_failure: bool,
-    pub(crate) is_failed_handshake: bool,
-    pub(crate) messages: u64,
-    pub(crate) bytes: u64,
+/// Somebody who has left.
+pub(crate) struct Closed {
+    pub(crate) party: Arc<Party>,
+    pub(crate) at: Instant,
+    pub(crate) departure: Departure,
+    /// Some of its subscriptions, until those of others need the place.
+    subscriptions: Mutex<Packed>,
+}
+
+/// How somebody left, and what it lost by that.
+#[derive(Debug, Clone)]
+pub(crate) struct Departure {
+    pub(crate) reason: Reason,
+    /// Deliveries that a slow consumer had not read; 0 for everybody else.
+    pub(crate) dropped_messages: u64,
+    pub(crate) dropped_bytes: u64,
+    /// How its outbox stood, where it was ever full.
+    pub(crate) backlog: Option<Box<Backlog>>,
+    /// How many subscriptions it had.
+    pub(crate) subscription_count: usize,
+    /// Some of them.
+    subscriptions: Packed,
 }
 
 impl Table {
-    pub(crate) fn new(connections_max: usize) -> Self {
+    pub(crate) fn new(connections_max: usize, closed_max: usize) -> Self {
         Self {
             state: Mutex::new(State {
                 connections_max,
                 ..State::default()
             }),
+            closed_max,
         }
     }
 
@@ -122,19 +128,25 @@ impl Table {
         Some(connections_max.checked_sub(1).map_or(0, |last| ids[last]))
     }
 
-    /// Gives a newcomer its number, and a tally if there is room.
-    pub(crate) fn enter(&self) -> (u64, Option<Arc<Tally>>) {
+    /// Takes a newcomer in; the second is false if there is no room for it, and it must be shown
+    /// out.
+    pub(super) fn enter(
+        &self,
+        address: Option<SocketAddr>,
+        own: Own,
+        now: Instant,
+    ) -> (Arc<Party>, bool) {
         let mut state = self.state.lock();
         state.last_id += 1;
         state.gone.total_connections += 1;
-        let id = state.last_id;
-        if state.present.len() >= state.connections_max {
+        let party = Arc::new(Party::new(state.last_id, address, own, now));
+        let has_room = state.present.len() < state.connections_max;
+        if has_room {
+            state.present.insert(party.id, Arc::clone(&party));
+        } else {
             state.gone.refused_connections += 1;
-            return (id, None);
         }
-        let tally = Arc::<Tally>::default();
-        state.present.insert(id, Arc::clone(&tally));
-        (id, Some(tally))
+        (party, has_room)
     }
 
     /// Takes the party `id` out again, which has no place elsewhere: it counts as refused.
@@ -144,21 +156,39 @@ impl Table {
         state.present.remove(&id);
     }
 
-    /// Takes the party `id` out; somebody who was refused is not in.
-    pub(crate) fn leave(&self, id: u64, loss: Loss) {
+    /// Takes `party` out; somebody who was refused is not in, and is remembered all the same.
+    pub(crate) fn leave(&self, party: &Arc<Party>, mut departure: Departure, now: Instant) {
+        party.stand_up();
+        let subscriptions = std::mem::take(&mut departure.subscriptions);
+        let closed = Arc::new(Closed {
+            party: Arc::clone(party),
+            at: now,
+            departure: departure.clone(),
+            subscriptions: Mutex::new(subscriptions),
+        });
         let mut state = self.state.lock();
-        state.gone.authentication_failures += u64::from(loss.is_auth_failure);
-        state.gone.failed_handshakes += u64::from(loss.is_failed_handshake);
-        state.gone.slow_consumers += u64::from(loss.is_slow_consumer);
-        state.gone.dropped_messages += loss.messages;
-        state.gone.dropped_bytes += loss.bytes;
-        if let Some(tally) = state.present.remove(&id) {
-            add(&mut state.gone, &tally);
+        state.count(&departure);
+        if state.present.remove(&party.id).is_some() {
+            state.gone.add(&party.counts());
         }
         if state.present.len() * 8 < state.present.capacity() {
             let len = state.present.len() * 2;
             state.present.shrink_to(len);
         }
+        let forgotten = state.remember(closed, self.closed_max);
+        drop(state);
+        // Without the lock of the table: each has one of its own.
+        forgotten.iter().for_each(|closed| closed.forget());
+    }
+
+    /// Everybody who is here, in no order.
+    pub(crate) fn present(&self) -> Vec<Arc<Party>> {
+        self.state.lock().present.values().cloned().collect()
+    }
+
+    /// Who left lately, the oldest first.
+    pub(crate) fn closed(&self) -> Vec<Arc<Closed>> {
+        self.state.lock().closed.iter().cloned().collect()
     }
 
     /// How many have left, those who were refused among them.
@@ -171,23 +201,108 @@ impl Table {
     pub(crate) fn statistics(&self) -> Statistics {
         let state = self.state.lock();
         let mut sum = state.gone;
-        sum.connections = state.present.len() as u64;
-        state
-            .present
-            .values()
-            .for_each(|tally| add(&mut sum, tally));
+        let present: Vec<_> = state.present.values().cloned().collect();
+        drop(state);
+        sum.connections = present.len() as u64;
+        present.iter().for_each(|party| sum.add(&party.counts()));
         sum
     }
 }
 
-fn add(sum: &mut Statistics, tally: &Tally) {
-    sum.in_messages += tally.in_messages.load(Ordering::Relaxed);
-    sum.in_bytes += tally.in_bytes.load(Ordering::Relaxed);
-    sum.out_messages += tally.out_messages.load(Ordering::Relaxed);
-    sum.out_bytes += tally.out_bytes.load(Ordering::Relaxed);
+impl State {
+    /// Remembers `closed`; tells whose subscriptions are to be forgotten for it.
+    fn remember(&mut self, closed: Arc<Closed>, closed_max: usize) -> Vec<Arc<Closed>> {
+        let mut forgotten = Vec::new();
+        if closed_max == 0 {
+            return forgotten;
+        }
+        while self.closed.len() >= closed_max
+            && let Some(oldest) = self.closed.pop_front()
+        {
+            // Both are in the order in which they left.
+            let is_listed = |it: &Arc<Closed>| Arc::ptr_eq(it, &oldest);
+            if self.listed.front().is_some_and(is_listed) {
+                self.listed.pop_front();
+                self.listed_subscriptions -= oldest.kept();
+            }
+            forgotten.push(oldest);
+        }
+        let kept = closed.kept();
+        if kept > 0 {
+            self.listed_subscriptions += kept;
+            self.listed.push_back(Arc::clone(&closed));
+        }
+        while self.listed_subscriptions > KEPT_MAX
+            && let Some(oldest) = self.listed.pop_front()
+        {
+            self.listed_subscriptions -= oldest.kept();
+            forgotten.push(oldest);
+        }
+        self.closed.push_back(closed);
+        forgotten
+    }
+
+    fn count(&mut self, departure: &Departure) {
+        self.gone.dropped_messages += departure.dropped_messages;
+        self.gone.dropped_bytes += departure.dropped_bytes;
+        self.gone.slow_consumers += u64::from(departure.reason.is_slow_consumer());
+        self.gone.authentication_failures += u64::from(departure.reason.is_auth_failure());
+        let is_failed_handshake = departure.reason == Reason::TlsHandshakeFailure;
+        self.gone.failed_handshakes += u64::from(is_failed_handshake);
+        self.gone.stale_connections += u64::from(departure.reason == Reason::StaleConnection);
+    }
 }
 
-/// Adds to a counter that only one thread at a time writes: no locked instruction is needed.
-fn bump(counter: &AtomicU64, by: u64) {
-    counter.store(counter.load(Ordering::Relaxed) + by, Ordering::Relaxed);
+impl Statistics {
+    fn add(&mut self, counts: &Counts) {
+        self.in_messages += counts.in_messages;
+        self.in_bytes += counts.in_bytes;
+        self.out_messages += counts.out_messages;
+        self.out_bytes += counts.out_bytes;
+        self.stalled_clients += counts.pauses;
+        self.index_lookups += counts.lookups;
+        self.fanout_max = self.fanout_max.max(counts.fanout_max);
+    }
+}
+
+impl Closed {
+    /// How many of its subscriptions were remembered at first.
+    fn kept(&self) -> usize {
+        self.departure.subscription_count.min(KEPT_OF_ONE_MAX)
+    }
+
+    fn forget(&self) {
+        *self.subscriptions.lock() = Packed::default();
+    }
+
+    /// Its subscriptions, as far as they are remembered.
+    pub(crate) fn subscriptions(&self) -> Packed {
+        self.subscriptions.lock().clone()
+    }
+}
+
+impl Departure {
+    /// Of somebody who leaves for `reason`, and has lost nothing that was promised.
+    pub(crate) fn plain(reason: Reason) -> Self {
+        Self {
+            reason,
+            dropped_messages: 0,
+            dropped_bytes: 0,
+            backlog: None,
+            subscription_count: 0,
+            subscriptions: Packed::default(),
+        }
+    }
+
+    /// Of `party`, while it still has its subscriptions, with what its outbox held last.
+    pub(crate) fn of(party: &Party, reason: Reason, backlog: Backlog) -> Self {
+        let (subscriptions, subscription_count) = party.ending(KEPT_OF_ONE_MAX);
+        let is_of_interest = backlog.stalls > 0 || backlog.pending_bytes > 0;
+        Self {
+            backlog: is_of_interest.then(|| Box::new(backlog)),
+            subscription_count,
+            subscriptions,
+            ..Self::plain(reason)
+        }
+    }
 }

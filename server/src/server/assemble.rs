@@ -10,7 +10,7 @@ use super::{StartError, websocket};
 use crate::doors::nats::{Encryption, Settings, Terms, Way};
 use crate::net::{TlsOptions, bind};
 use crate::options::Builder;
-use crate::peer::{Access, Host, Ledgers};
+use crate::peer::{Access, Bounds, Host, Ledgers};
 
 /// The version of the reference server whose behaviour is offered; clients compare it.
 pub const REFERENCE_VERSION: &str = "2.15.2";
@@ -59,8 +59,11 @@ pub(super) fn way(options: &Builder, port: u16) -> Way {
 /// What all parties share.
 pub(super) fn host(options: &Builder) -> Host {
     let host = Host::new(
-        options.connections_max,
-        options.subscriptions_max,
+        Bounds {
+            connections_max: options.connections_max,
+            subscriptions_max: options.subscriptions_max,
+            closed_max: options.closed_max,
+        },
         Ledgers::new(options.per_user, options.per_address),
     );
     #[cfg(feature = "sim")]

@@ -17,6 +17,8 @@ pub use error::StartError;
 pub use reload::{Change, ReloadError};
 
 use crate::doors::nats::{self, Nats, NatsDoor, Way};
+#[cfg(feature = "http")]
+use crate::monitoring::{Bound, Monitoring};
 use crate::net::{AllGone, Bounds, Encryption, Hub, Listener, Pipe};
 use crate::options::Builder;
 use crate::peer::{ConnectionType, Host, Statistics};
@@ -38,6 +40,8 @@ pub struct Server {
     /// What holds now; changed by a reload.
     options: Mutex<Builder>,
     gone: AllGone,
+    #[cfg(feature = "http")]
+    monitoring: Option<Monitoring>,
 }
 
 impl Server {
@@ -49,6 +53,10 @@ impl Server {
     async fn start(options: Builder) -> Result<Self, StartError> {
         let terms = assemble::terms(&options, assemble::info(&options))?;
         let encryption = Encryption::new(options.tls.clone()).map_err(StartError::Tls)?;
+        #[cfg(feature = "http")]
+        let monitoring = Bound::new(&options)
+            .await
+            .map_err(|(address, source)| StartError::Listen { address, source })?;
         let (socket, address) = assemble::bind_first(&options.host, options.port).await?;
         let websocket = websocket::bind(&options).await?;
         let host = Arc::new(assemble::host(&options));
@@ -60,6 +68,11 @@ impl Server {
         };
         let (hub, gone) = Hub::start(bounds);
         let way = assemble::way(&options, address.port());
+        #[cfg(feature = "http")]
+        let monitoring = monitoring.map(|bound| {
+            let host = Arc::clone(&host);
+            bound.serve(host, address.port(), &options, &terms.access, &terms.info)
+        });
         let nats = Nats::new(Arc::clone(&host), hub.clone(), Arc::new(terms));
         let door = NatsDoor::new(&nats, way);
         let mut server = Self {
@@ -72,6 +85,8 @@ impl Server {
             websocket: None,
             options: Mutex::new(options),
             gone,
+            #[cfg(feature = "http")]
+            monitoring,
         };
         let mut listener = server.listener(&server.door);
         listener.encryption = Some(Arc::clone(&server.encryption));
@@ -97,6 +112,12 @@ impl Server {
     /// Where the server listens for WebSockets, if it does.
     pub fn websocket_addr(&self) -> Option<SocketAddr> {
         self.websocket.as_ref().map(|port| port.address)
+    }
+
+    /// Where the server can be watched, if it can.
+    #[cfg(feature = "http")]
+    pub fn monitor_addr(&self) -> Option<SocketAddr> {
+        self.monitoring.as_ref().map(Monitoring::address)
     }
 
     /// What a NATS client connects to: `nats://`, or `tls://` where it must encrypt, and the
@@ -143,6 +164,11 @@ impl Server {
     /// The stop goes on when the future is dropped; only the waiting ends.
     pub async fn shutdown(mut self) {
         self.hub.stop();
+        #[cfg(feature = "http")]
+        if let Some(monitoring) = &mut self.monitoring {
+            monitoring.stop();
+            monitoring.wait().await;
+        }
         self.gone.wait().await;
     }
 
@@ -178,6 +204,10 @@ impl Builder {
 impl Drop for Server {
     fn drop(&mut self) {
         self.hub.stop();
+        #[cfg(feature = "http")]
+        if let Some(monitoring) = &self.monitoring {
+            monitoring.stop();
+        }
     }
 }
 

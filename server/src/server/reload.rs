@@ -52,6 +52,11 @@ impl Server {
         if let Some(port) = &self.websocket {
             port.obey(&options);
         }
+        #[cfg(feature = "http")]
+        if let Some(monitoring) = &self.monitoring {
+            let port = self.address.port();
+            monitoring.tell(port, &options, &terms.access, &terms.info);
+        }
         self.nats.set_terms(Arc::new(terms));
         self.hub.notify_all();
         *current = options;

@@ -1,12 +1,14 @@
 //! From settings to a server that can be started.
 
+#[cfg(feature = "http")]
+use dunlin_server::MonitorOptions;
 use dunlin_server::conf::Settings;
 use dunlin_server::{Builder, Server};
 
 use super::{access, tls, websocket};
 
 /// The server that is asked for; every address of the machine if none is.
-pub(super) fn builder(settings: &Settings, host: &str, port: u16) -> Builder {
+pub(super) fn builder(settings: &Settings, digest: &str, host: &str, port: u16) -> Builder {
     let mut builder = Server::builder().host(host).port(port);
     macro_rules! hand_on {
         ($($setting:ident => $option:ident;)*) => {
@@ -25,6 +27,11 @@ pub(super) fn builder(settings: &Settings, host: &str, port: u16) -> Builder {
         write_deadline => write_deadline;
         ping_interval => ping_interval;
         ping_max => ping_max;
+        max_closed_clients => max_closed_clients;
+    }
+    #[cfg(feature = "http")]
+    if let Some(options) = monitor(settings, digest) {
+        builder = builder.monitor(options);
     }
     if let Some(tls) = tls::of_server(settings) {
         builder = builder.tls(tls);
@@ -35,4 +42,18 @@ pub(super) fn builder(settings: &Settings, host: &str, port: u16) -> Builder {
     builder
         .headers(!settings.no_header_support.unwrap_or(false))
         .authorization(access::of_server(settings))
+}
+
+/// The monitoring port, if one is asked for.
+#[cfg(feature = "http")]
+fn monitor(settings: &Settings, digest: &str) -> Option<MonitorOptions> {
+    let address = settings.http.as_ref()?;
+    let mut options = MonitorOptions::port(address.port).config_digest(digest);
+    if let Some(host) = &address.host {
+        options = options.host(host);
+    }
+    if let Some(path) = &settings.http_base_path {
+        options = options.base_path(path);
+    }
+    Some(options)
 }

@@ -73,6 +73,9 @@ pub(crate) fn plan(flags: &Flags, remarks: &[Remark]) -> Result<Plan, Vec<String
         plan.warn(format!("warning: {}", remark.text));
     }
     overlay::lay_above(&mut plan.settings, flags, &mut errors);
+    if cfg!(not(feature = "http")) && plan.settings.http.is_some() {
+        plan.warn("warning: this build has no monitoring port".to_owned());
+    }
     if flags.is_strict {
         errors.append(&mut plan.warnings);
     }
@@ -108,7 +111,12 @@ impl Plan {
 
     /// The server that is asked for.
     pub(crate) fn builder(&self) -> Builder {
-        build::builder(&self.settings, self.host(), self.port())
+        let digest = self
+            .file
+            .as_ref()
+            .map(|file| format!("sha256:{}", file.digest));
+        let digest = digest.unwrap_or_default();
+        build::builder(&self.settings, &digest, self.host(), self.port())
     }
 
     /// How client connections are encrypted, if they are.

@@ -1,6 +1,6 @@
 //! The flags, laid above what the file says: at the start, and again at every reload.
 
-use dunlin_server::conf::{Authorization, Certificate, Placed, Secret, Settings};
+use dunlin_server::conf::{Address, Authorization, Certificate, Placed, Secret, Settings};
 
 use crate::flags::Flags;
 
@@ -23,6 +23,10 @@ pub(super) fn lay_above(settings: &mut Settings, flags: &Flags, errors: &mut Vec
     }
     if let Some(limit) = flags.log_size_limit {
         settings.log_size_limit = u64::try_from(limit).ok().filter(|limit| *limit > 0);
+    }
+    if let Some(port) = flags.http_port {
+        let port = (port != 0).then(|| u16::try_from(port).unwrap_or(0));
+        settings.http = port.map(|port| Address { host: None, port });
     }
     if flags.name.as_deref().is_some_and(|name| name.contains(' ')) {
         errors.push("server name cannot contain spaces".to_owned());

@@ -19,8 +19,8 @@ const NO_OPERATOR: &str = "this version has no operator mode, accounts or JWTs";
 const NO_STORAGE: &str = "this server stores nothing";
 const NO_STORAGE_HELP: &str =
     "JetStream's storage lives in a NATS cluster: point those clients there";
-const NO_MONITOR: &str = "there is no monitoring port yet";
-const NO_MONITOR_HELP: &str = "whoever polls it will find nothing";
+const NO_MONITOR: &str = "the monitoring port is not encrypted yet";
+const NO_MONITOR_HELP: &str = "use http on an address that strangers do not reach";
 const NO_LAME_DUCK: &str = "there is no lame duck mode yet";
 const NO_LAME_DUCK_HELP: &str = "stop the server with SIGTERM: what it has accepted is sent first";
 const NO_SYSLOG: &str = "there is no syslog";
@@ -58,8 +58,7 @@ pub(crate) const KNOWN: &[Known<Settings>] = known! {
     "max_control_line" => Obeyed(read::max_control_line);
     "max_payload" => Obeyed(read::max_payload);
     "max_pending" => Obeyed(read::max_pending);
-    "max_closed_clients" => Ahead(
-        read::max_closed_clients, &Missing("closed clients are not remembered", NOTHING_TO_DO));
+    "max_closed_clients" => Obeyed(read::max_closed_clients);
     "ping_interval" => Obeyed(read::ping_interval);
     "ping_max" => Obeyed(read::ping_max);
     "write_deadline" => Obeyed(read::write_deadline);
@@ -96,16 +95,13 @@ pub(crate) const KNOWN: &[Known<Settings>] = known! {
     "pid_file" / "pidfile" => Obeyed(read::pid_file);
     "ports_file_dir" => Obeyed(read::ports_file_dir);
     // Monitoring.
-    "http" =>
-        Ahead(listeners::http, &Missing(NO_MONITOR, NO_MONITOR_HELP));
-    "http_port" / "monitor_port" =>
-        Ahead(listeners::http_port, &Missing(NO_MONITOR, NO_MONITOR_HELP));
+    "http" => Obeyed(listeners::http);
+    "http_port" / "monitor_port" => Obeyed(listeners::http_port);
     "https" =>
         Ahead(listeners::https, &Missing(NO_MONITOR, NO_MONITOR_HELP));
     "https_port" =>
         Ahead(listeners::https_port, &Missing(NO_MONITOR, NO_MONITOR_HELP));
-    "http_base_path" =>
-        Ahead(listeners::http_base_path, &Missing(NO_MONITOR, NO_MONITOR_HELP));
+    "http_base_path" => Obeyed(listeners::http_base_path);
     "prof_port" => Missing("there is no profiling port", "use perf");
     "prof_block_rate" => Missing("there is no profiling port", "use perf");
     // Who may do what.

@@ -10,7 +10,7 @@ use super::login::{Certificate, Facts};
 use super::session::TextSession;
 use super::{Encryption, Nats, Terms, Way};
 use crate::link::{Arrival, Origin, Outbox, Reason, Secured, Session};
-use crate::peer::{Full, Loss, Seat, Tally, nonce};
+use crate::peer::{Departure, Full, Party, Seat, nonce};
 
 pub(super) struct NatsArrival {
     pub(super) nats: Arc<Nats>,
@@ -18,27 +18,29 @@ pub(super) struct NatsArrival {
     pub(super) way: Arc<Way>,
     pub(super) origin: Origin,
     pub(super) info: Box<Info>,
-    pub(super) id: u64,
     pub(super) is_greeted: bool,
-    /// None where there is no room.
-    tally: Option<Arc<Tally>>,
+    party: Arc<Party>,
+    /// Whether there is room for it.
+    has_room: bool,
     seat: Option<Seat>,
     /// What is said to somebody for whom there is no room.
     refusal: ErrText<'static>,
 }
 
 impl NatsArrival {
-    pub(super) fn new(nats: &Arc<Nats>, way: &Arc<Way>, origin: Origin) -> Self {
+    pub(super) fn new(nats: &Arc<Nats>, way: &Arc<Way>, origin: Origin, now: Instant) -> Self {
         let terms = nats.terms();
-        let (id, mut tally) = nats.host.table.enter();
+        let (party, mut has_room) = nats.host.enter(origin.address, now);
         let address = origin.address.map(|address| address.ip());
         let seat = address.map_or(Ok(None), |address| nats.host.ledgers.sit_from(address));
         let seat = seat.unwrap_or_else(|Full| {
-            tally = None;
-            nats.host.table.turn_away(id);
+            if has_room {
+                nats.host.table.turn_away(party.id);
+            }
+            has_room = false;
             None
         });
-        let mut info = terms.info_for(way, id, &origin);
+        let mut info = terms.info_for(way, party.id, &origin);
         if terms.access(way).wants_signatures() {
             info.nonce = nonce();
         }
@@ -49,8 +51,8 @@ impl NatsArrival {
             terms,
             origin,
             info,
-            id,
-            tally,
+            party,
+            has_room,
             seat,
             refusal: ErrText::MaximumConnections,
         }
@@ -96,29 +98,34 @@ impl Arrival for NatsArrival {
         now: Instant,
     ) -> Box<dyn Session> {
         self.origin.secured = secured.or(self.origin.secured.take());
-        match self.tally.take() {
-            Some(tally) => Box::new(TextSession::new(*self, outbox, tally, now)),
-            None => {
-                let info = (!self.is_greeted).then_some(self.info);
-                Box::new(FullHouse::new(outbox, info, self.refusal, now))
-            }
+        let party = Arc::clone(&self.party);
+        if self.has_room {
+            return Box::new(TextSession::new(*self, outbox, party, now));
         }
+        Box::new(FullHouse {
+            nats: self.nats,
+            outbox,
+            party,
+            info: (!self.is_greeted).then_some(self.info),
+            text: self.refusal,
+            opened: now,
+        })
     }
 
     fn is_admitted(&self) -> bool {
-        self.tally.is_some()
+        self.has_room
     }
 
     fn throttle(&mut self) {
-        if self.tally.take().is_some() {
+        if std::mem::take(&mut self.has_room) {
             self.refusal = ErrText::Throttled;
             self.seat = None;
-            self.nats.host.table.turn_away(self.id);
+            self.nats.host.table.turn_away(self.party.id);
         }
     }
 
-    fn turn_away(self: Box<Self>, reason: Reason, why: Option<String>) {
-        let cid = self.id;
+    fn turn_away(self: Box<Self>, reason: Reason, why: Option<String>, now: Instant) {
+        let cid = self.party.id;
         match why {
             Some(why) => {
                 let address = self.origin.address;
@@ -127,10 +134,7 @@ impl Arrival for NatsArrival {
             }
             None => tracing::debug!(cid, "{reason}"),
         }
-        let loss = Loss {
-            is_failed_handshake: reason == Reason::TlsHandshakeFailure,
-            ..Loss::default()
-        };
-        self.nats.host.table.leave(cid, loss);
+        let table = &self.nats.host.table;
+        table.leave(&self.party, Departure::plain(reason), now);
     }
 }

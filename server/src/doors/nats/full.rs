@@ -5,30 +5,18 @@ use std::time::{Duration, Instant};
 
 use dunlin_protocol::{ErrText, Info, encode};
 
-use crate::link::{Input, Outbox, Reason, Session, Taken, Verdict, Wakes};
+use super::Nats;
+use crate::link::{End, Input, Outbox, Reason, Session, Taken, Verdict, Wakes};
+use crate::peer::{Departure, Party};
 
 pub(super) struct FullHouse {
-    outbox: Arc<Outbox>,
+    pub(super) nats: Arc<Nats>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) party: Arc<Party>,
     /// None if it has been said.
-    info: Option<Box<Info>>,
-    text: ErrText<'static>,
-    opened: Instant,
-}
-
-impl FullHouse {
-    pub(super) fn new(
-        outbox: Arc<Outbox>,
-        info: Option<Box<Info>>,
-        text: ErrText<'static>,
-        now: Instant,
-    ) -> Self {
-        Self {
-            outbox,
-            info,
-            text,
-            opened: now,
-        }
-    }
+    pub(super) info: Option<Box<Info>>,
+    pub(super) text: ErrText<'static>,
+    pub(super) opened: Instant,
 }
 
 impl Session for FullHouse {
@@ -66,5 +54,8 @@ impl Session for FullHouse {
         self.opened + Duration::from_secs(5)
     }
 
-    fn on_close(&mut self, _reason: Reason, _dropped: crate::link::Dropped) {}
+    fn on_close(&mut self, end: End) {
+        let departure = Departure::plain(end.reason);
+        self.nats.host.table.leave(&self.party, departure, end.at);
+    }
 }

@@ -10,7 +10,7 @@ use dunlin_protocol::{Connect, ErrText, Info, Limits, encode};
 use super::pings::Due;
 use super::session::{Mood, TextSession};
 use crate::link::{Origin, Reason, Verdict, Wakes};
-use crate::peer::Identity;
+use crate::peer::{Greeting, Identity};
 
 impl TextSession {
     /// `CONNECT {json}`, the first or another: what it does not name stays as it was.
@@ -20,6 +20,13 @@ impl TextSession {
             tracing::debug!(cid = self.reader.id, %error, "refused CONNECT");
             return Verdict::Close(Reason::ProtocolViolation);
         }
+        let greeting = Greeting {
+            name: connect.name.as_str().into(),
+            language: connect.lang.as_str().into(),
+            version: connect.version.as_str().into(),
+            user: connect.user.as_str().into(),
+        };
+        self.reader.party.greet(greeting, now);
         self.log_in(connect, now, wakes)
     }
 
@@ -60,6 +67,9 @@ impl TextSession {
             takes_info: connect.protocol == 1,
             has_connected: true,
         };
+        if let Some(identity) = &self.identity {
+            self.reader.party.set_user(&identity.name);
+        }
         self.pings.expect_first(now);
         self.say_ok(wakes);
         Verdict::Continue

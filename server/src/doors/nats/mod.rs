@@ -14,7 +14,7 @@ mod terms;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dunlin_protocol::Limits;
 use parking_lot::RwLock;
@@ -134,7 +134,7 @@ impl NatsDoor {
 }
 
 impl Door for NatsDoor {
-    fn arrive(&self, origin: Origin) -> Box<dyn Arrival> {
-        Box::new(NatsArrival::new(&self.nats, &self.way(), origin))
+    fn arrive(&self, origin: Origin, now: Instant) -> Box<dyn Arrival> {
+        Box::new(NatsArrival::new(&self.nats, &self.way(), origin, now))
     }
 }

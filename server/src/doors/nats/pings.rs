@@ -16,6 +16,8 @@ pub(super) struct Pings {
     max: u32,
     due: Instant,
     outstanding: u32,
+    /// When the first question that stands unanswered was asked.
+    asked: Option<Instant>,
     /// Whether the peer did anything but PONG since the last tick.
     is_active: bool,
     /// When the last PONG came.
@@ -37,6 +39,7 @@ impl Pings {
             max,
             due: now,
             outstanding: 0,
+            asked: None,
             is_active: false,
             answered: None,
         };
@@ -62,9 +65,12 @@ impl Pings {
         self.is_active = true;
     }
 
-    pub(super) fn note_pong(&mut self, now: Instant) {
+    /// The peer has answered; tells how long that took, if it was asked.
+    pub(super) fn note_pong(&mut self, now: Instant) -> Option<Duration> {
         self.outstanding = 0;
         self.answered = Some(now);
+        let asked = self.asked.take()?;
+        Some(now.saturating_duration_since(asked))
     }
 
     pub(super) fn due(&self) -> Instant {
@@ -90,6 +96,7 @@ impl Pings {
             return Due::Stale;
         }
         self.outstanding += 1;
+        self.asked.get_or_insert(now);
         Due::Ping
     }
 

@@ -19,8 +19,8 @@ use super::person::Person;
 use super::pings::Pings;
 use super::sink::Reader;
 use super::{Nats, Terms, Way};
-use crate::link::{Dropped, Front, Input, Outbox, Reason, Session, Taken, Verdict, Wakes};
-use crate::peer::{Identity, Loss, Message, Peer, RUN_MAX, Refusal, Run, Tally};
+use crate::link::{Dropped, End, Front, Input, Outbox, Reason, Session, Taken, Verdict, Wakes};
+use crate::peer::{Departure, Identity, Message, Party, Peer, RUN_MAX, Refusal, Run};
 
 /// How long after its last publish a connection still keeps what makes publishing fast. A guess
 /// between the gaps of a busy program and the patience of somebody who counts memory.
@@ -97,7 +97,7 @@ impl TextSession {
     pub(super) fn new(
         mut arrival: NatsArrival,
         outbox: Arc<Outbox>,
-        tally: Arc<Tally>,
+        party: Arc<Party>,
         now: Instant,
     ) -> Self {
         let facts = arrival.facts();
@@ -105,15 +105,17 @@ impl TextSession {
         let NatsArrival {
             nats, terms, way, ..
         } = arrival;
+        let secured = arrival.origin.secured.take();
+        party.sit_down(Arc::clone(&outbox), secured, way.kind);
         let reader = Arc::new(Reader {
-            id: arrival.id,
+            id: party.id,
             outbox,
-            tally: Arc::clone(&tally),
+            party: Arc::clone(&party),
             echo: AtomicBool::new(true),
             headers: AtomicBool::new(false),
         });
         let settings = &terms.settings;
-        let mut peer = Peer::new(Arc::clone(&nats.host), reader.clone(), tally);
+        let mut peer = Peer::new(Arc::clone(&nats.host), reader.clone(), party);
         peer.sit_from_address(seat);
         Self {
             peer,
@@ -169,7 +171,11 @@ impl TextSession {
                 self.say_ok(wakes);
             }
             ClientOp::Ping => self.answer_ping(wakes),
-            ClientOp::Pong => self.pings.note_pong(now),
+            ClientOp::Pong => {
+                if let Some(took) = self.pings.note_pong(now) {
+                    self.reader.party.note_round_trip(took);
+                }
+            }
             ClientOp::Connect(json) => return self.connect(json, now, wakes),
             ClientOp::Ok => {}
             ClientOp::Info(json) if Info::from_json(json).is_some() => {}
@@ -299,6 +305,7 @@ impl TextSession {
         now: Instant,
         wakes: &mut Wakes,
     ) -> Taken {
+        self.reader.party.note_active(now);
         let mut run = Run::new(self.reader.id, now);
         let mut used = 0;
         let (need, verdict) = loop {
@@ -403,32 +410,24 @@ impl Session for TextSession {
         .fold(self.pings.due(), Instant::min)
     }
 
-    fn on_close(&mut self, reason: Reason, dropped: Dropped) {
+    fn on_pace(&mut self) {
+        self.reader.party.count_pause();
+    }
+
+    fn on_close(&mut self, end: End) {
+        let (cid, reason) = (self.reader.id, end.reason);
+        let mut departure = Departure::of(&self.reader.party, reason, end.backlog);
         self.peer.leave();
-        let is_slow_consumer = matches!(
-            reason,
-            Reason::SlowConsumerPendingBytes | Reason::SlowConsumerWriteDeadline
-        );
-        let cid = self.reader.id;
-        let is_auth_failure = matches!(
-            reason,
-            Reason::AuthenticationFailure | Reason::AuthenticationTimeout
-        );
-        let mut loss = Loss {
-            is_auth_failure,
-            ..Loss::default()
-        }; // What who leaves by itself did not read is its own choice.
-        if is_slow_consumer {
+        // What who leaves by itself did not read is its own choice.
+        if reason.is_slow_consumer() {
             let Dropped {
-                messages, bytes, ..
-            } = dropped;
-            let messages = messages + dropped.front.as_ref().map_or(0, unsent);
-            loss = Loss {
-                is_slow_consumer,
                 messages,
                 bytes,
-                ..loss
-            };
+                front,
+            } = end.dropped;
+            let messages = messages + front.as_ref().map_or(0, unsent);
+            departure.dropped_messages = messages;
+            departure.dropped_bytes = bytes;
             tracing::warn!(
                 cid,
                 messages,
@@ -438,7 +437,8 @@ impl Session for TextSession {
         } else {
             tracing::debug!(cid, "{reason}");
         }
-        self.nats.host.table.leave(cid, loss);
+        let party = &self.reader.party;
+        self.nats.host.table.leave(party, departure, end.at);
     }
 }
 

@@ -7,7 +7,7 @@ use dunlin_protocol::{ErrText, encode};
 use smallvec::SmallVec;
 
 use crate::link::{Dropped, Outbox, Reason, Refused, Wakes, Writing};
-use crate::peer::{Delivery, Message, Run, Sink, Subscription, Tally};
+use crate::peer::{Delivery, Message, Party, Run, Sink, Subscription};
 
 /// What stands before each message of a run: mostly short.
 type Head = SmallVec<[u8; 64]>;
@@ -16,7 +16,7 @@ type Head = SmallVec<[u8; 64]>;
 pub(super) struct Reader {
     pub(super) id: u64,
     pub(super) outbox: Arc<Outbox>,
-    pub(super) tally: Arc<Tally>,
+    pub(super) party: Arc<Party>,
     /// Whether the connection receives what it published itself.
     pub(super) echo: AtomicBool,
     /// Whether it takes header blocks.
@@ -95,7 +95,10 @@ impl Sink for Reader {
                 break;
             }
         }
-        self.tally.count_run_out(taken, bytes);
+        if taken > 0 {
+            self.party.count_run_out(taken, bytes);
+            self.party.note_active(wakes.now());
+        }
         wakes.note(bytes, must_note.then_some(&self.outbox));
         let is_over = taken > 0 && subscription.is_closed();
         if let Some(Refused::Full(bytes)) = refused {
@@ -163,7 +166,8 @@ impl Reader {
         match result {
             Ok(must_note) => {
                 wakes.note(size, must_note.then_some(&self.outbox));
-                self.tally.count_out(size);
+                self.party.count_out(size);
+                self.party.note_active(wakes.now());
                 match subscription.count_delivery() {
                     true => Delivery::TakenLast,
                     false => Delivery::Taken,

@@ -64,7 +64,7 @@ impl Shared {
             cookies: agreement.cookies,
             ..Origin::default()
         };
-        let arrival = self.listener.door.arrive(origin);
+        let arrival = self.listener.door.arrive(origin, self.listener.hub.now());
         let inflated_max = self.rules.inflated_max.load(Ordering::Relaxed);
         let socket = WebSocket::new(socket, agreement.manner, &self.pool, inflated_max);
         self.listener.open(arrival, socket, secured);

@@ -1,0 +1,121 @@
+//! The monitoring port: HTTP on top of `monitor/`.
+//!
+//! In: a bound socket, and the monitor. Out: pages. It shares no task, no lock and no buffer with
+//! the message path: a page is put together on a thread for slow work, two at a time, and who
+//! reads it slowly, or opens connections without end, is bounded here.
+
+mod options;
+mod pages;
+mod patience;
+mod root;
+mod routes;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use crate::monitor::Monitor;
+pub use options::MonitorOptions;
+use patience::Patient;
+
+/// The most connections at a time; one more waits until another goes. A guess: tools open one or
+/// two each.
+const CONNECTIONS_MAX: usize = 512;
+/// How long a request may take to arrive, and how long a quiet connection is kept for the next.
+const REQUEST_MAX: Duration = Duration::from_secs(30);
+/// The longest head of a request, in bytes.
+const HEAD_MAX: usize = 16 * 1024;
+/// The pause after a failed accept, which is most often for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long what is being answered may take once the server stops.
+const ENDING_MAX: Duration = Duration::from_millis(500);
+
+/// A monitoring port that is served until it is stopped or dropped.
+pub(crate) struct Serving {
+    stop: watch::Sender<bool>,
+    gone: mpsc::Receiver<Infallible>,
+}
+
+/// Held by every task; when the last one is dropped, nobody is served any more.
+type Alive = mpsc::Sender<Infallible>;
+
+/// Serves `monitor` on `socket`, below `base_path`, on the runtime of the caller.
+pub(crate) fn serve(socket: TcpListener, monitor: Arc<Monitor>, base_path: &str) -> Serving {
+    let (stop, stopped) = watch::channel(false);
+    let (alive, gone) = mpsc::channel(1);
+    let router = routes::router(monitor, base_path);
+    tokio::spawn(accept(socket, router, stopped, alive));
+    Serving { stop, gone }
+}
+
+impl Serving {
+    /// Accepts nobody any more, and ends what is open soon.
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Resolves when no task is left.
+    pub(crate) async fn wait(&mut self) {
+        // Nobody ever sends: the only thing to come is the end.
+        self.gone.recv().await;
+    }
+}
+
+async fn accept(
+    socket: TcpListener,
+    router: axum::Router,
+    mut stopped: watch::Receiver<bool>,
+    alive: Alive,
+) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let accepted = tokio::select! {
+            _ = stopped.wait_for(|is_stopped| *is_stopped) => return,
+            accepted = next(&socket, &places) => accepted,
+        };
+        let Some((stream, place)) = accepted else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let (router, stopped, alive) = (router.clone(), stopped.clone(), alive.clone());
+        tokio::spawn(async move {
+            converse(stream, router, stopped).await;
+            drop((place, alive));
+        });
+    }
+}
+
+/// The next connection, once there is a place for it; none if it could not be accepted.
+async fn next(
+    socket: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    let (stream, _) = socket.accept().await.ok()?;
+    Some((stream, place))
+}
+
+/// Serves one connection until it ends, or the server stops.
+async fn converse(stream: TcpStream, router: axum::Router, mut stopped: watch::Receiver<bool>) {
+    let io = TokioIo::new(Patient::new(stream));
+    let mut connection = std::pin::pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(REQUEST_MAX)
+            .max_buf_size(HEAD_MAX)
+            .serve_connection(io, TowerToHyperService::new(router))
+    );
+    // How a connection of a stranger ends concerns nobody.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = stopped.wait_for(|is_stopped| *is_stopped) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = tokio::time::timeout(ENDING_MAX, connection).await;
+}

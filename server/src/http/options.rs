@@ -1,0 +1,55 @@
+//! What can be chosen about the monitoring port.
+
+/// Where a server is to be watched.
+///
+/// Everybody who reaches the port may read its pages, as with the reference server.
+#[derive(Debug, Clone)]
+#[must_use = "nothing listens before the server starts"]
+pub struct MonitorOptions {
+    pub(crate) host: Option<String>,
+    pub(crate) port: u16,
+    pub(crate) base_path: String,
+    pub(crate) config_digest: String,
+}
+
+impl MonitorOptions {
+    /// Listens on this port, and on the host that clients connect to; 0 takes a free one, which
+    /// [`Server::monitor_addr`](crate::Server::monitor_addr) tells.
+    pub fn port(port: u16) -> Self {
+        Self {
+            host: None,
+            port,
+            base_path: String::new(),
+            config_digest: String::new(),
+        }
+    }
+
+    /// Listens on this address or host name instead of the one that clients connect to.
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.host = Some(host.into());
+        self
+    }
+
+    /// Puts every page below this path, as in `/nats`. Default: none.
+    pub fn base_path(mut self, path: impl Into<String>) -> Self {
+        let path = path.into();
+        let inner = path.trim_matches('/');
+        self.base_path = match inner {
+            "" => String::new(),
+            inner => format!("/{inner}"),
+        };
+        self
+    }
+
+    /// Where the pages are.
+    pub(crate) fn place(&self) -> (Option<&str>, u16, &str) {
+        (self.host.as_deref(), self.port, &self.base_path)
+    }
+
+    /// Tells what was configured, so that two servers can be compared: `sha256:` and the digest of
+    /// the file. Default: nothing.
+    pub fn config_digest(mut self, digest: impl Into<String>) -> Self {
+        self.config_digest = digest.into();
+        self
+    }
+}

@@ -1,0 +1,140 @@
+//! The pages that the reference server has, under the same paths, as the same JSON.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+
+use super::routes::Shared;
+use crate::monitor::{Connz, Monitor, Query, compact, pretty};
+
+/// A page of JSON.
+#[derive(Clone, Copy)]
+pub(super) struct Page {
+    pub(super) path: &'static str,
+    /// Under which path its requests are counted.
+    counted: &'static str,
+    make: fn(&Monitor, &Query<'_>, std::time::Instant) -> Made,
+}
+
+/// The bytes of a page with its status, or what is wrong with the request.
+type Made = Result<(StatusCode, Vec<u8>), String>;
+
+pub(super) const PAGES: [Page; 14] = [
+    page("/varz", |monitor, _, now| ok(pretty(&monitor.varz(now)))),
+    page("/connz", |monitor, query, now| {
+        let options = Connz::options(query)?;
+        ok(pretty(&monitor.connz(&options, now)))
+    }),
+    page("/subsz", subsz),
+    Page {
+        path: "/subscriptionsz",
+        counted: "/subsz",
+        make: subsz,
+    },
+    page("/routez", |monitor, query, now| {
+        if query.text("subs") != "detail" {
+            query.switch("subs")?;
+        }
+        ok(pretty(&monitor.routez(now)))
+    }),
+    page("/gatewayz", |monitor, _, now| {
+        ok(pretty(&monitor.gatewayz(now)))
+    }),
+    page("/leafz", |monitor, query, now| {
+        query.switch("subs")?;
+        ok(pretty(&monitor.leafz(now)))
+    }),
+    page("/accountz", |monitor, query, now| {
+        ok(pretty(&monitor.accountz(query, now)?))
+    }),
+    page("/accstatz", |monitor, query, now| {
+        ok(pretty(&monitor.accstatz(query, now)?))
+    }),
+    page("/jsz", |monitor, _, now| ok(pretty(&monitor.jsz(now)))),
+    page("/healthz", |monitor, _, _| {
+        let health = monitor.healthz();
+        let status = match health.is_ok() {
+            true => StatusCode::OK,
+            false => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Ok((status, compact(&health)))
+    }),
+    page("/ipqueuesz", |_, _, _| ok(b"{}".to_vec())),
+    page("/stacksz", |_, _, _| ok(b"{}".to_vec())),
+    page("/debug/vars", |monitor, _, _| {
+        ok(pretty(&monitor.variables()))
+    }),
+];
+
+const fn page(
+    path: &'static str,
+    make: fn(&Monitor, &Query<'_>, std::time::Instant) -> Made,
+) -> Page {
+    Page {
+        path,
+        counted: path,
+        make,
+    }
+}
+
+fn ok(bytes: Vec<u8>) -> Made {
+    Ok((StatusCode::OK, bytes))
+}
+
+fn subsz(monitor: &Monitor, query: &Query<'_>, now: std::time::Instant) -> Made {
+    ok(pretty(&monitor.subsz(query, now)?))
+}
+
+/// Puts `page` together where it holds nobody up.
+pub(super) async fn answer(shared: Shared, page: Page, query: String) -> Response {
+    let Shared { monitor, builders } = shared;
+    let now = tokio::time::Instant::now().into_std();
+    monitor.count_request(page.counted);
+    // The semaphore is never closed.
+    let _turn = builders.acquire().await;
+    let made = tokio::task::spawn_blocking(move || (page.make)(&monitor, &Query::new(&query), now));
+    match made.await {
+        Ok(Ok((status, bytes))) => json(status, bytes),
+        Ok(Err(error)) => text(StatusCode::BAD_REQUEST, error),
+        Err(_) => text(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the page could not be made".to_owned(),
+        ),
+    }
+}
+
+/// JSON that any page of a browser may read, as with the reference server.
+fn json(status: StatusCode, bytes: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    );
+    response
+}
+
+pub(super) fn text(status: StatusCode, text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    // What a request said comes back in some of these: no browser shall guess at markup.
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
+pub(super) fn not_found(why: &str) -> Response {
+    text(StatusCode::NOT_FOUND, why.to_owned())
+}

@@ -1,0 +1,155 @@
+//! The monitoring port as the server opens it: where it listens, and what is told there.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use dunlin_protocol::Info;
+use tokio::net::TcpListener;
+
+use crate::http::{self, MonitorOptions, Serving};
+use crate::monitor::{Facts, Monitor};
+use crate::net::bind;
+use crate::options::Builder;
+use crate::peer::{Access, Host};
+
+/// How long an encrypted connection may take to agree on how, as the reference server has it.
+const TLS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// A monitoring port that is bound; nobody is served yet.
+pub(crate) struct Bound {
+    socket: TcpListener,
+    address: SocketAddr,
+    host: String,
+    options: MonitorOptions,
+}
+
+/// A monitoring port that is open.
+pub(crate) struct Monitoring {
+    address: SocketAddr,
+    host: String,
+    monitor: Arc<Monitor>,
+    serving: Serving,
+}
+
+impl Bound {
+    /// Binds the port that is asked for, if one is.
+    ///
+    /// # Errors
+    ///
+    /// It could not be bound; the address asked for, and what the system said.
+    pub(crate) async fn new(builder: &Builder) -> Result<Option<Self>, (String, io::Error)> {
+        let Some(options) = builder.monitor.clone() else {
+            return Ok(None);
+        };
+        let host = options.host.clone().unwrap_or(builder.host.clone());
+        let asked = format!("{host}:{}", options.port);
+        let bound = bind_first(&host, options.port).await;
+        let (socket, address) = bound.map_err(|error| (asked, error))?;
+        tracing::info!("Starting http monitor on {host}:{}", address.port());
+        Ok(Some(Self {
+            socket,
+            address,
+            host,
+            options,
+        }))
+    }
+
+    /// Begins to serve what there is to tell of `host`, which listens on `port`.
+    pub(crate) fn serve(
+        self,
+        host: Arc<Host>,
+        port: u16,
+        builder: &Builder,
+        access: &Access,
+        info: &Info,
+    ) -> Monitoring {
+        let told = facts(&self.host, self.address, port, builder, access, info);
+        let monitor = Monitor::new(host, told, tokio::time::Instant::now().into_std());
+        let serving = http::serve(self.socket, Arc::clone(&monitor), &self.options.base_path);
+        Monitoring {
+            address: self.address,
+            host: self.host,
+            monitor,
+            serving,
+        }
+    }
+}
+
+impl Monitoring {
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Tells of other options from now on.
+    pub(crate) fn tell(&self, port: u16, builder: &Builder, access: &Access, info: &Info) {
+        let told = facts(&self.host, self.address, port, builder, access, info);
+        self.monitor.set_facts(told);
+    }
+
+    /// Accepts nobody any more, and ends what is open soon.
+    pub(crate) fn stop(&self) {
+        self.serving.stop();
+    }
+
+    /// Resolves when nobody is served any more.
+    pub(crate) async fn wait(&mut self) {
+        self.serving.wait().await;
+    }
+}
+
+/// What is told of a server with these options.
+fn facts(
+    monitor_host: &str,
+    monitor_address: SocketAddr,
+    port: u16,
+    builder: &Builder,
+    access: &Access,
+    info: &Info,
+) -> Facts {
+    let options = builder.monitor.clone();
+    let options = options.unwrap_or_else(|| MonitorOptions::port(monitor_address.port()));
+    Facts {
+        server_id: info.server_id.clone(),
+        server_name: info.server_name.clone(),
+        version: info.version.clone(),
+        go: info.go.clone(),
+        host: builder.host.clone(),
+        port,
+        auth_required: access.is_required(),
+        tls_required: false,
+        tls_verify: false,
+        max_connections: builder.connections_max,
+        max_subscriptions: builder.subscriptions_max,
+        ping_interval: builder.ping_interval,
+        ping_max: builder.ping_max,
+        http_host: monitor_host.to_owned(),
+        http_port: monitor_address.port(),
+        http_base_path: options.base_path,
+        https_port: 0,
+        auth_timeout: access.timeout(),
+        tls_timeout: TLS_TIMEOUT,
+        max_control_line: builder.control_line_max,
+        max_payload: builder.payload_max,
+        max_pending: builder.pending_max,
+        write_deadline: builder.write_deadline,
+        configured_at: SystemTime::now(),
+        config_digest: options.config_digest,
+        certificate_ends: None,
+        websocket: None,
+    }
+}
+
+/// Binds the first address of `host` that can be bound.
+async fn bind_first(host: &str, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in tokio::net::lookup_host((host, port)).await? {
+        match bind(address).and_then(|socket| Ok((socket.local_addr()?, socket))) {
+            Ok((address, socket)) => return Ok((socket, address)),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
