@@ -30,6 +30,8 @@
 mod address;
 mod answers;
 mod auth;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod client;
 mod command;
 mod connect;
@@ -59,6 +61,8 @@ mod statistics;
 mod subscribe;
 mod subscriber;
 mod tls;
+#[cfg(feature = "tracing")]
+pub mod trace;
 mod transport;
 mod websocket;
 

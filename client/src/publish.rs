@@ -29,6 +29,13 @@ pub(crate) async fn send(
     handle: &Handle,
 ) -> Result<(), PublishError> {
     let outgoing = &handle.shared.outgoing;
+    #[cfg(feature = "tracing")]
+    let headers = carried(publication, handle);
+    #[cfg(feature = "tracing")]
+    let publication = &Publication {
+        headers: headers.as_ref().or(publication.headers),
+        ..*publication
+    };
     when_there_is_room(handle, || outgoing.publish(publication)).await
 }
 
@@ -38,7 +45,21 @@ pub(crate) async fn send_request(
     handle: &Handle,
 ) -> Result<(), PublishError> {
     let outgoing = &handle.shared.outgoing;
+    #[cfg(feature = "tracing")]
+    let headers = carried(publication, handle);
+    #[cfg(feature = "tracing")]
+    let publication = &Publication {
+        headers: headers.as_ref().or(publication.headers),
+        ..*publication
+    };
     when_there_is_room(handle, || outgoing.request(publication)).await
+}
+
+/// The headers with the trace that this is part of, as far as the server takes any.
+#[cfg(feature = "tracing")]
+fn carried(publication: &Publication<'_>, handle: &Handle) -> Option<dunlin_protocol::HeaderMap> {
+    let headers = crate::trace::carried(publication.headers)?;
+    handle.shared.info().headers.then_some(headers)
 }
 
 /// Does not wait in the usual case. A dropped future has sent nothing.

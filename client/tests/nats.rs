@@ -43,3 +43,9 @@ mod secure;
 mod server;
 #[path = "main/services.rs"]
 mod services;
+#[cfg(feature = "blocking")]
+#[path = "main/threads.rs"]
+mod threads;
+#[cfg(feature = "tracing")]
+#[path = "main/traces.rs"]
+mod traces;
