@@ -20,14 +20,15 @@ const deadline = 30 * time.Second
 type server struct {
 	t       *testing.T
 	address string
+	flags   []string
 	ended   chan error // Gets one value when the process is gone.
 	process *os.Process
 }
 
 // startServer returns a server of the test's own that accepts connections; it ends with the test.
-func startServer(t *testing.T) *server {
+func startServer(t *testing.T, flags ...string) *server {
 	t.Helper()
-	s := &server{t: t, address: freeAddress(t)}
+	s := &server{t: t, address: freeAddress(t), flags: flags}
 	s.start()
 	t.Cleanup(func() { s.stop(syscall.SIGTERM) })
 	return s
@@ -36,7 +37,8 @@ func startServer(t *testing.T) *server {
 func (s *server) start() {
 	s.t.Helper()
 	host, port, _ := net.SplitHostPort(s.address)
-	command := exec.Command(os.Getenv("DUNLIN_SERVER_BIN"), "-a", host, "-p", port)
+	flags := append([]string{"-a", host, "-p", port}, s.flags...)
+	command := exec.Command(os.Getenv("DUNLIN_SERVER_BIN"), flags...)
 	if path := os.Getenv("DUNLIN_SERVER_LOG"); path != "" {
 		log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		must(s.t, err)

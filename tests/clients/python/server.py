@@ -11,14 +11,17 @@ DEADLINE = 30
 
 
 class Server:
-    def __init__(self):
+    def __init__(self, config=None):
         self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
         self.process = None
+        self.config = config
 
     def start(self):
         """Returns when the server accepts connections."""
         command = [os.environ["DUNLIN_SERVER_BIN"], "-a", "127.0.0.1", "-p", str(self.port)]
+        if self.config is not None:
+            command += ["-c", str(self.config)]
         with open(os.environ.get("DUNLIN_SERVER_LOG", os.devnull), "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         give_up = time.monotonic() + DEADLINE

@@ -5,9 +5,9 @@ import { connect as natsConnect } from "@nats-io/transport-node";
 import { Server, within } from "./server.js";
 
 // A test with a server of its own. `body` gets a `connect` whose connections are closed for it.
-export function withServer(body) {
+export function withServer(body, config) {
   return async () => {
-    const server = await Server.start();
+    const server = await Server.start(config);
     const connections = [];
     const connect = async (options = {}) => {
       const connection = await natsConnect({ servers: server.address, ...options });

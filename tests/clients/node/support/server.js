@@ -2,17 +2,20 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
-import { devNull } from "node:os";
+import { devNull, tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
 // What a test may wait for anything. Far above what a healthy server needs, so that only a lost event reaches it.
 export const DEADLINE = 30_000;
 
 export class Server {
-  static async start() {
+  // With the text of a configuration file, if it needs one.
+  static async start(config) {
     const server = new Server();
+    server.config = config;
     server.port = await freePort();
     await server.start();
     return server;
@@ -26,6 +29,11 @@ export class Server {
   async start() {
     const log = openSync(process.env.DUNLIN_SERVER_LOG ?? devNull, "a");
     const flags = ["-a", "127.0.0.1", "-p", `${this.port}`];
+    if (this.config !== undefined) {
+      const file = join(tmpdir(), `dunlin-${process.pid}-${this.port}.conf`);
+      writeFileSync(file, this.config);
+      flags.push("-c", file);
+    }
     this.process = spawn(process.env.DUNLIN_SERVER_BIN, flags, { stdio: ["ignore", log, log] });
     closeSync(log);
     this.ended = once(this.process, "exit");

@@ -1,12 +1,14 @@
 //! A server under test: `DUNLIN_SERVER_BIN` on a free port, started, stopped and started again.
 
 use std::fs::OpenOptions;
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Stdio;
 use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions};
 use rustix::process::{Pid, kill_process};
+use tempfile::NamedTempFile;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
@@ -17,18 +19,31 @@ pub use rustix::process::Signal;
 /// A running server; dropping it kills the process.
 pub struct Server {
     port: u16,
+    config: Option<NamedTempFile>,
     process: Child,
 }
 
 impl Server {
     /// Starts a server on a port of its own; it accepts connections when this returns.
     pub async fn start() -> Result<Self> {
+        Self::start_with(None).await
+    }
+
+    /// The same, with the text of a configuration file.
+    pub async fn configured(config: &str) -> Result<Self> {
+        let mut file = NamedTempFile::new()?;
+        file.write_all(config.as_bytes())?;
+        Self::start_with(Some(file)).await
+    }
+
+    async fn start_with(config: Option<NamedTempFile>) -> Result<Self> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
             .local_addr()?
             .port();
         let mut server = Self {
             port,
-            process: spawn(port)?,
+            process: spawn(port, config.as_ref())?,
+            config,
         };
         server.listening().await?;
         Ok(server)
@@ -40,7 +55,7 @@ impl Server {
         let pid = Pid::from_raw(id.try_into()?).ok_or("a process has a number")?;
         kill_process(pid, how)?;
         within(self.process.wait()).await??;
-        self.process = spawn(self.port)?;
+        self.process = spawn(self.port, self.config.as_ref())?;
         self.listening().await
     }
 
@@ -67,13 +82,16 @@ impl Server {
     }
 }
 
-fn spawn(port: u16) -> Result<Child> {
+fn spawn(port: u16, config: Option<&NamedTempFile>) -> Result<Child> {
     let binary = std::env::var_os("DUNLIN_SERVER_BIN").ok_or("DUNLIN_SERVER_BIN is not set")?;
     let mut command = Command::new(binary);
     command
         .args(["-a", "127.0.0.1", "-p", &port.to_string()])
         .stdin(Stdio::null())
         .kill_on_drop(true);
+    if let Some(config) = config {
+        command.arg("-c").arg(config.path());
+    }
     match std::env::var_os("DUNLIN_SERVER_LOG") {
         Some(path) => {
             let log = OpenOptions::new().create(true).append(true).open(path)?;

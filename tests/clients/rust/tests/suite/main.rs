@@ -3,3 +3,4 @@
 mod lifetime;
 mod publish;
 mod requests;
+mod tls;
