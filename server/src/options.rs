@@ -204,6 +204,13 @@ impl Builder {
 
     /// What `new` has otherwise.
     pub(crate) fn differences(&self, new: &Self) -> Vec<Difference> {
+        let found = self.compare(new).into_iter();
+        #[cfg(feature = "http")]
+        let found = found.chain(self.other_monitor(new));
+        found.collect()
+    }
+
+    fn compare(&self, new: &Self) -> Vec<Difference> {
         let mut found = Vec::new();
         let mut compare = |name, go_name, can_change, old: String, new: String| {
             if old != new {
@@ -244,8 +251,6 @@ impl Builder {
             "ping_interval" "PingInterval" true ping_interval;
             "ping_max" "MaxPingsOut" true ping_max;
         }
-        #[cfg(feature = "http")]
-        found.extend(self.other_monitor(new));
         let mut compare_secretly = |name, go_name, can_change, differs| {
             if differs {
                 found.push(Difference {
