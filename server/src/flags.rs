@@ -10,6 +10,21 @@ use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 use crate::arguments;
 
+/// What `--help_tls` prints.
+pub(crate) const HELP_TLS: &str = "\
+To encrypt the connections of clients, name a certificate and its key, both PEM files:
+
+  --tls --tlscert server-cert.pem --tlskey server-key.pem
+
+Clients that must show a certificate of their own, vouched for by those in ca.pem:
+
+  --tls --tlscert server-cert.pem --tlskey server-key.pem --tlsverify --tlscacert ca.pem
+
+A configuration file says more: tls { cert_file, key_file, ca_file, verify, verify_and_map, timeout,
+min_version, cipher_suites, curve_preferences, pinned_certs, handshake_first,
+connection_rate_limit }. Flags take the place of the whole block.
+";
+
 const ABOUT: &str = "\
 A small, fast pub-sub server that speaks core NATS.
 
@@ -27,7 +42,9 @@ obey it says, and refuses where that would let somebody in.";
     disable_help_flag = true,
     after_help = "Flags win over the file. Long names may have one dash or two.\n\n\
                   SIGNALS\n  SIGINT, SIGTERM  stop, sending everything accepted first\n  \
-                  SIGUSR1          open the log file anew\n\n\
+                  SIGUSR1          open the log file anew\n  \
+                  SIGUSR2          lame duck: accept nobody, let clients go, then stop\n  \
+                  SIGHUP           read the configuration file again\n\n\
                   EXIT CODES\n  0  stopped by a signal, or the configuration is valid\n  \
                   1  could not start, for the reason printed\n  2  the flags were wrong"
 )]
@@ -92,7 +109,8 @@ pub(crate) struct Flags {
     #[arg(short = 'V', long, help_heading = "Log")]
     pub(crate) trace: bool,
 
-    /// Signal a running server: stop, quit, term or reopen; by name, number or pid file
+    /// Signal a running server: stop, quit, term, reopen, reload or ldm; by number, pid file, or the
+    /// only one that runs
     #[arg(long, visible_alias = "sl", value_name = "SIGNAL[=PID]")]
     pub(crate) signal: Option<String>,
 
@@ -127,6 +145,10 @@ pub(crate) struct Flags {
     /// Trust client certificates that those in this file vouch for
     #[arg(long, value_name = "FILE", help_heading = "Encryption")]
     pub(crate) tlscacert: Option<PathBuf>,
+
+    /// Print how encryption is set up, and exit
+    #[arg(long = "help_tls", help_heading = "Encryption")]
+    pub(crate) is_help_tls: bool,
 
     /// Print the version
     #[arg(short = 'v', long = "version")]
@@ -190,11 +212,6 @@ const MISSING: &[Missing] = &[
     ),
     ignored(&["max_traced_msg_len"], true, "payloads are not traced"),
     ignored(&["profile"], true, "there is no profiling port"),
-    ignored(
-        &["help_tls"],
-        false,
-        "the section Encryption of --help has the flags",
-    ),
 ];
 
 const fn ignored(names: &'static [&'static str], takes_value: bool, why: &'static str) -> Missing {
@@ -270,9 +287,7 @@ impl Missing {
     }
 
     fn remark(&self) -> Remark {
-        Remark {
-            text: format!("--{} is ignored: {}", self.names[0], self.why),
-        }
+        Remark::warning(format!("--{} is ignored: {}", self.names[0], self.why))
     }
 }
 
@@ -372,7 +387,6 @@ mod tests {
         check("-http_port 0", "http_port=0");
         check("-js -sd /tmp", "?jetstream ?store_dir");
         check("-js=false", "");
-        check("--help_tls", "?help_tls");
         check("-s -r udp://x", "?syslog ?remote_syslog");
         check("--routes nats://x --cluster nats://y", "?routes ?cluster");
     }

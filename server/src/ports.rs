@@ -8,7 +8,11 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
+use dunlin_server::Server;
+use dunlin_server::conf::Settings;
 use serde_json::{Map, Value};
+
+use crate::name;
 
 /// Addresses that are for documents: nothing is sent to them, they only ask which of our own
 /// addresses would be used. Source: RFC 5737, RFC 3849.
@@ -20,13 +24,32 @@ const FAR_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)
 pub(crate) struct PortsFile(PathBuf);
 
 /// A listener: which it is, the scheme of its URL, and where it is.
-pub(crate) type Listening = (&'static str, &'static str, SocketAddr);
+type Listening = (&'static str, &'static str, SocketAddr);
 
 impl PortsFile {
+    /// The file of a server, where one is asked for; a server without it is of use all the same.
+    pub(crate) fn of(settings: &Settings, server: &Server) -> Option<Self> {
+        let folder = settings.ports_file_dir.as_ref()?;
+        let url = server.url();
+        let scheme = if url.starts_with("tls:") {
+            "tls"
+        } else {
+            "nats"
+        };
+        let listening = [("nats", scheme, server.addr())];
+        match Self::write(folder, &name::started(), &listening) {
+            Ok(file) => Some(file),
+            Err(error) => {
+                tracing::error!("{error}");
+                None
+            }
+        }
+    }
+
     /// Writes the file into `folder`.
     ///
     /// It is written elsewhere first and moved, so that nobody reads half of it.
-    pub(crate) fn write(folder: &Path, program: &str, listening: &[Listening]) -> io::Result<Self> {
+    fn write(folder: &Path, program: &str, listening: &[Listening]) -> io::Result<Self> {
         let name = format!("{program}_{}.ports", std::process::id());
         let (path, fresh) = (folder.join(&name), folder.join(format!(".{name}")));
         let moved = fs::write(&fresh, text(listening)).and_then(|()| fs::rename(&fresh, &path));

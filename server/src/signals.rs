@@ -19,8 +19,8 @@ pub(crate) fn send(request: &str) -> anyhow::Result<()> {
         "quit" => Signal::INT,
         "term" => Signal::TERM,
         "reopen" => Signal::USR1,
-        "reload" => bail!("this version cannot reload its configuration: restart it"),
-        "ldm" => bail!("this version has no lame duck mode: stop it with --signal term"),
+        "reload" => Signal::HUP,
+        "ldm" => Signal::USR2,
         _ => bail!(
             "unknown signal \"{command}\"; there are stop, quit, term, reopen, reload and ldm"
         ),

@@ -290,14 +290,13 @@ fn a_socket_of_this_machine() {
 fn limits_that_connections_share() {
     let limits = settings(
         "limits {
-           per_user {connections: 10, subscriptions: 1k, pending_bytes: 1mb}
+           per_user {connections: 10, subscriptions: 1k}
            per_address {publish_messages_per_second: 5k, publish_bytes_per_second: 0}
          }",
     )
     .limits;
     assert_eq!(limits.per_user.connections, Some(10));
     assert_eq!(limits.per_user.subscriptions, Some(1000));
-    assert_eq!(limits.per_user.pending_bytes, Some(1 << 20));
     assert_eq!(limits.per_address.publish_messages_per_second, Some(5000));
     assert_eq!(limits.per_address.publish_bytes_per_second, None);
     complains(

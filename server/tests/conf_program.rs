@@ -6,7 +6,6 @@ mod program;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
 
 use program::{Folder, Running, check, run, text, wait_for};
 
@@ -255,8 +254,6 @@ fn signals_are_sent_by_name() {
     server.until("Trapped \"interrupt\" signal");
     assert_eq!(server.exit_code(), Some(0));
     check(&["-sl", "bogus"], 1, "unknown signal \"bogus\"");
-    check(&["-sl", "reload"], 1, "cannot reload its configuration");
-    check(&["-sl", "ldm=1"], 1, "no lame duck mode");
     check(&["-sl", "quit=99999999"], 1, "signal \"quit\" 99999999: ");
     check(
         &["-sl", "quit=/nonexistent"],
@@ -264,23 +261,6 @@ fn signals_are_sent_by_name() {
         "cannot read pid file /nonexistent",
     );
     check(&["-sl", "quit=-1"], 1, "invalid pid: -1");
-}
-
-#[test]
-fn a_hangup_does_not_stop_the_server() {
-    let server = Running::start(&["-a", "127.0.0.1", "-p", "-1"]);
-    server.until("Server is ready");
-    let pid = server.process.id().to_string();
-    for (signal, said) in [
-        ("HUP", "cannot be reloaded yet"),
-        ("USR2", "no lame duck mode"),
-    ] {
-        let sent = Command::new("kill").args(["-s", signal, &pid]).status();
-        assert!(sent.unwrap().success());
-        server.until(said);
-    }
-    server.signal("stop");
-    assert_eq!(server.exit_code(), None);
 }
 
 #[test]

@@ -51,7 +51,6 @@ impl Place {
         matches!(self, Self::Stderr)
     }
 
-    #[allow(dead_code, reason = "for a reload of the configuration")]
     /// Whether this is what is asked for.
     pub(super) fn is(&self, options: &LogOptions) -> bool {
         match (self, &options.file) {

@@ -52,8 +52,14 @@ pub(crate) struct LogOptions {
 #[derive(Clone)]
 pub(crate) struct Log {
     writer: Arc<Mutex<Writer>>,
-    #[allow(dead_code, reason = "for a reload of the configuration")]
     level: reload::Handle<LevelFilter, Registry>,
+}
+
+/// Another way to keep the log, ready to be taken.
+pub(crate) struct Prepared {
+    /// Nothing where lines go on as before.
+    place: Option<Place>,
+    options: LogOptions,
 }
 
 /// Makes lines of events and writes them.
@@ -96,17 +102,24 @@ impl Log {
         Ok(Self { writer, level })
     }
 
-    #[allow(dead_code, reason = "for a reload of the configuration")]
-    /// Keeps the log as it is asked for now; nothing changes where its file cannot be opened.
-    pub(crate) fn change(&self, options: &LogOptions) -> io::Result<()> {
+    /// Opens what another way to keep the log needs; nothing changes yet.
+    pub(crate) fn prepare(&self, options: &LogOptions) -> io::Result<Prepared> {
+        let is_same = self.lock().place.is(options);
+        Ok(Prepared {
+            place: (!is_same).then(|| Place::open(options)).transpose()?,
+            options: options.clone(),
+        })
+    }
+
+    /// Keeps the log as it was prepared.
+    pub(crate) fn change(&self, prepared: Prepared) {
         let mut writer = self.lock();
-        if !writer.place.is(options) {
-            writer.place = Place::open(options)?;
+        if let Some(place) = prepared.place {
+            writer.place = place;
         }
-        writer.style = Style::new(options, &writer.place);
+        writer.style = Style::new(&prepared.options, &writer.place);
         drop(writer);
-        let _ = self.level.modify(|old| *old = level(options));
-        Ok(())
+        let _ = self.level.modify(|old| *old = level(&prepared.options));
     }
 
     /// Opens the file anew, so that a moved one is let go.

@@ -2,8 +2,8 @@
 
 #[cfg(feature = "http")]
 use dunlin_server::MonitorOptions;
-use dunlin_server::conf::Settings;
-use dunlin_server::{Builder, Server};
+use dunlin_server::conf::{self, Settings};
+use dunlin_server::{Builder, Quota, Server};
 
 use super::{access, tls, websocket};
 
@@ -40,6 +40,8 @@ pub(super) fn builder(settings: &Settings, digest: &str, host: &str, port: u16) 
         builder = builder.websocket(websocket);
     }
     builder
+        .limits_per_user(quota(&settings.limits.per_user))
+        .limits_per_address(quota(&settings.limits.per_address))
         .headers(!settings.no_header_support.unwrap_or(false))
         .authorization(access::of_server(settings))
 }
@@ -56,4 +58,13 @@ fn monitor(settings: &Settings, digest: &str) -> Option<MonitorOptions> {
         options = options.base_path(path);
     }
     Some(options)
+}
+
+fn quota(quota: &conf::Quota) -> Quota {
+    Quota {
+        connections: quota.connections,
+        subscriptions: quota.subscriptions,
+        publish_messages_per_second: quota.publish_messages_per_second,
+        publish_bytes_per_second: quota.publish_bytes_per_second,
+    }
 }

@@ -44,7 +44,7 @@ pub(crate) const CIPHERS: [(&str, Support); 25] = [
 /// Every curve that nats-server has a name for.
 pub(crate) const CURVES: [(&str, Support); 5] = [
     ("X25519", Full),
-    ("X25519MLKEM768", Full),
+    ("X25519MLKEM768", Support::None),
     ("CurveP256", Full),
     ("CurveP384", Full),
     ("CurveP521", Support::None),

@@ -21,8 +21,6 @@ const NO_STORAGE_HELP: &str =
     "JetStream's storage lives in a NATS cluster: point those clients there";
 const NO_MONITOR: &str = "the monitoring port is not encrypted yet";
 const NO_MONITOR_HELP: &str = "use http on an address that strangers do not reach";
-const NO_LAME_DUCK: &str = "there is no lame duck mode yet";
-const NO_LAME_DUCK_HELP: &str = "stop the server with SIGTERM: what it has accepted is sent first";
 const NO_SYSLOG: &str = "there is no syslog";
 const NO_SYSLOG_HELP: &str = "the log goes to stderr, or to log_file";
 const NO_LINKS: &str = "this server links to no other server";
@@ -53,8 +51,7 @@ pub(crate) const KNOWN: &[Known<Settings>] = known! {
     "max_subscription_tokens" / "max_sub_tokens" => Ahead(
         read::max_subscription_tokens,
         &Missing("the tokens of a subject are not counted", "max_control_line bounds its length"));
-    "limits" => Ahead(
-        limits::limits, &Refused("nothing counts for each user yet", "take it out"));
+    "limits" => Obeyed(limits::limits);
     "max_control_line" => Obeyed(read::max_control_line);
     "max_payload" => Obeyed(read::max_payload);
     "max_pending" => Obeyed(read::max_pending);
@@ -65,9 +62,9 @@ pub(crate) const KNOWN: &[Known<Settings>] = known! {
     "write_timeout" => Ahead(read::write_timeout, &Missing(
         "a reader over its write_deadline is always closed", "take it out, or write \"default\""));
     "lame_duck_duration" =>
-        Ahead(read::lame_duck_duration, &Missing(NO_LAME_DUCK, NO_LAME_DUCK_HELP));
+        Obeyed(read::lame_duck_duration);
     "lame_duck_grace_period" =>
-        Ahead(read::lame_duck_grace_period, &Missing(NO_LAME_DUCK, NO_LAME_DUCK_HELP));
+        Obeyed(read::lame_duck_grace_period);
     "no_fast_producer_stall" => Missing(
         "a publisher may wait milliseconds for a busy reader", "never for one that is stuck");
     "disable_sublist_cache" / "no_sublist_cache" => Missing(

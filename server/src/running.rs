@@ -1,0 +1,161 @@
+//! A server that runs: started, told by signals what to do, and stopped.
+
+use std::convert::Infallible;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use anyhow::Context;
+use dunlin_server::{Server, StartError};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::ports::PortsFile;
+use crate::reload::Reload;
+use crate::setup::Plan;
+use crate::{holder, memory, name};
+
+/// Over how long a lame duck closes its connections, and how long it waits first, where nothing
+/// else is asked for: as nats-server.
+const LAME_DUCK: (Duration, Duration) = (Duration::from_secs(120), Duration::from_secs(10));
+
+/// Serves until a signal asks to stop.
+pub(crate) async fn serve(plan: Plan, reload: Reload<'_>) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    greet(&plan);
+    plan.write_pid()?;
+    let server = plan
+        .builder()
+        .start()
+        .await
+        .map_err(|error| explain(error, plan.port()))?;
+    let mut running = Running {
+        ports: PortsFile::of(&plan.settings, &server),
+        plan,
+        server: &server,
+        reload,
+    };
+    running.until_stopped(&mut signals).await;
+    drop(running);
+    tracing::info!("Initiating Shutdown...");
+    server.shutdown().await;
+    tracing::info!("Server Exiting..");
+    Ok(())
+}
+
+/// What signals act on.
+struct Running<'r> {
+    server: &'r Server,
+    /// What holds now.
+    plan: Plan,
+    ports: Option<PortsFile>,
+    reload: Reload<'r>,
+}
+
+impl Running<'_> {
+    /// Serves on, and does what signals ask for, until one asks to stop, or nobody is left of a
+    /// lame duck.
+    async fn until_stopped(&mut self, signals: &mut Signals) {
+        let mut tended = pin!(memory::tend(self.server));
+        let mut leaving: Option<Pin<Box<dyn Future<Output = ()> + '_>>> = None;
+        while let Some(trapped) = signals.first(tended.as_mut(), &mut leaving).await {
+            tracing::info!("Trapped \"{trapped}\" signal");
+            match trapped {
+                "user defined signal 1" => self.reload.log.reopen(),
+                "user defined signal 2" if leaving.is_none() => {
+                    let settings = &self.plan.settings;
+                    let duration = settings.lame_duck_duration.unwrap_or(LAME_DUCK.0);
+                    let grace = settings.lame_duck_grace_period.unwrap_or(LAME_DUCK.1);
+                    leaving = Some(Box::pin(self.server.lame_duck(duration, grace)));
+                }
+                "user defined signal 2" => {}
+                "hangup" if leaving.is_none() => {
+                    self.reload
+                        .now(&mut self.plan, &mut self.ports, self.server);
+                }
+                "hangup" => tracing::warn!("a lame duck does not reload its configuration"),
+                // Whoever sent the first signal waits for the clients to go.
+                "terminated" if leaving.is_some() => {}
+                _ => return,
+            }
+        }
+    }
+}
+
+/// The first lines of the log, which others wait for.
+fn greet(plan: &Plan) {
+    tracing::info!("Starting {}", name::started());
+    tracing::info!("  Version:  {}", name::version().trim_start_matches('v'));
+    tracing::info!(
+        "  Git:      [{}]",
+        option_env!("DUNLIN_COMMIT").unwrap_or("not set")
+    );
+    if plan.has_plain_passwords() {
+        tracing::warn!("Plaintext passwords detected, use nkeys or bcrypt");
+    }
+    if let Some(file) = &plan.file {
+        let (path, digest) = (file.path.display(), &file.digest);
+        tracing::info!("Using configuration file: {path} (sha256:{digest})");
+    }
+    if plan.settings.log_file.is_some() {
+        for line in &plan.warning_lines {
+            tracing::warn!("{line}"); // Those on stderr may be gone.
+        }
+    }
+}
+
+/// The signals that are heard, by the names that the log gives them.
+struct Signals([(&'static str, Signal); 5]);
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self([
+            ("interrupt", listen(SignalKind::interrupt())?),
+            ("terminated", listen(SignalKind::terminate())?),
+            (
+                "user defined signal 1",
+                listen(SignalKind::user_defined1())?,
+            ),
+            (
+                "user defined signal 2",
+                listen(SignalKind::user_defined2())?,
+            ),
+            ("hangup", listen(SignalKind::hangup())?),
+        ]))
+    }
+
+    /// The name of the first signal that comes; until then `meanwhile`, which never ends, goes on,
+    /// and `leaving`, behind whose end there is nothing to wait for.
+    async fn first(
+        &mut self,
+        mut meanwhile: Pin<&mut impl Future<Output = Infallible>>,
+        leaving: &mut Option<Pin<Box<dyn Future<Output = ()> + '_>>>,
+    ) -> Option<&'static str> {
+        std::future::poll_fn(|cx| {
+            let _ = meanwhile.as_mut().poll(cx);
+            for (name, signal) in &mut self.0 {
+                if signal.poll_recv(cx).is_ready() {
+                    return Poll::Ready(Some(*name));
+                }
+            }
+            match leaving {
+                Some(leaving) => leaving.as_mut().poll(cx).map(|()| None),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+}
+
+/// Adds who holds the port, where the system tells.
+fn explain(error: StartError, port: u16) -> anyhow::Error {
+    let holder = if error.is_in_use() {
+        holder::of_port(port)
+    } else {
+        None
+    };
+    match holder {
+        Some(holder) => anyhow::anyhow!("{error}; the port is held by {holder}"),
+        None => anyhow::anyhow!("{error}"), // Its text has the system's words already.
+    }
+}
