@@ -117,7 +117,7 @@ fn all_of_it_or_nothing() {
         ),
         (
             "max_payload: 200\ntls {cert_file: x, key_file: y}",
-            "config reload not supported for TLSConfig: ",
+            "cannot read x: ",
         ),
     ] {
         let lines = it.reload(config, FAILED);
