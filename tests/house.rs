@@ -37,7 +37,7 @@ const SERVER_FLOORS: &[(&str, &[&str])] = &[
     ("holder", &[]),
     ("descriptors", &[]),
     ("memory", &[]),
-    ("sim", &["options"]),
+    ("sim", &["options", "doors", "link", "peer"]),
     ("server", &["options", "doors", "monitoring", "net", "peer"]),
     ("monitoring", &["options", "http", "monitor", "net", "peer"]),
     ("options", &["http", "net", "peer"]),

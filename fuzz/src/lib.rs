@@ -6,14 +6,19 @@
 #![forbid(unsafe_code)]
 
 mod conf;
+mod door;
 mod headers;
 mod json;
 mod parsers;
 mod pieces;
+mod routing;
 mod subjects;
+mod twin;
 
 pub use conf::conf;
+pub use door::door;
 pub use headers::headers;
 pub use json::info_connect;
 pub use parsers::{client_parser, server_parser};
+pub use routing::routing;
 pub use subjects::subjects;

@@ -17,6 +17,8 @@ fn every_target_holds_for_every_seed() {
             dunlin_fuzz::subjects(&data);
             dunlin_fuzz::info_connect(&data);
             dunlin_fuzz::conf(&data);
+            dunlin_fuzz::door(&data);
+            dunlin_fuzz::routing(&data);
             count += 1;
         }
     }

@@ -7,14 +7,12 @@
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-
-use dunlin_protocol::{Info, Limits};
+use std::time::Instant;
 
 use crate::bus::{Bus, Cache, Delivery, Keys, Message, Sink, Subscription};
-use crate::doors::nats::{Nats, NatsDoor, Settings, Terms, Way};
+use crate::doors::nats::{Nats, NatsDoor, Terms, Way};
 use crate::link::{Background, Door, Input, Origin, Outbox, Pool, Session, Wakes, Wire};
-use crate::peer::{Access, Bounds, Host, Ledgers};
+use crate::peer::{Bounds, Host, Ledgers};
 
 /// More than any round of a bench queues for one reader, in bytes.
 const PENDING_MAX: usize = 1024 * 1024 * 1024;
@@ -120,28 +118,13 @@ struct Reader {
 impl FanOut {
     /// `readers` connections that have all subscribed to `filter`.
     pub fn new(readers: usize, filter: &str) -> Self {
-        let settings = Settings {
-            limits: Limits::default(),
-            ping_interval: Duration::ZERO,
-            ping_max: 2,
-            http_port: None,
+        let bounds = Bounds {
+            connections_max: readers + 1,
+            subscriptions_max: None,
+            closed_max: 0,
         };
-        let host = Arc::new(Host::new(
-            Bounds {
-                connections_max: readers + 1,
-                subscriptions_max: None,
-                closed_max: 0,
-            },
-            Ledgers::default(),
-        ));
-        let terms = Terms {
-            settings,
-            access: Access::default(),
-            websocket_access: None,
-            room_up_to: None,
-            info: Info::default(),
-        };
-        let nats = Nats::new(host, Arc::new(Idle), Arc::new(terms));
+        let host = Arc::new(Host::new(bounds, Ledgers::default()));
+        let nats = Nats::new(host, Arc::new(Idle), Arc::new(Terms::plain()));
         let door = NatsDoor::new(&nats, Way::default());
         let mut wakes = Wakes::new(Arc::<Pool>::default());
         let now = Instant::now();

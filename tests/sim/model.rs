@@ -32,6 +32,8 @@ impl Window {
 
 pub(crate) struct Publication {
     pub(crate) by: usize,
+    /// Whether its publisher hears it too.
+    pub(crate) is_echoed: bool,
     pub(crate) subject: String,
     pub(crate) headers: Vec<u8>,
     pub(crate) payload: Vec<u8>,
@@ -155,7 +157,7 @@ impl Model {
         assert_eq!(publication.subject, subject, "the subject of {}", what());
         assert_eq!(publication.headers, headers, "the headers of {}", what());
         assert!(publication.payload == payload, "the payload of {}", what());
-        let is_wanted = covers(&subscription.filter, subject);
+        let is_wanted = is_for(publication, subscription);
         assert!(is_wanted, "not subscribed: {}", what());
         let is_over = subscription.end.done != NEVER;
         assert!(!is_over, "after an acknowledged UNSUB: {}", what());
@@ -254,13 +256,19 @@ impl Model {
 fn is_sure(publication: &Publication, subscription: &Subscription) -> bool {
     subscription.begin.is_before(&publication.window)
         && (subscription.end.there == NEVER || publication.window.is_before(&subscription.end))
-        && covers(&subscription.filter, &publication.subject)
+        && is_for(publication, subscription)
 }
 
 /// Whether the subscription may have been in force.
 fn is_possible(publication: &Publication, subscription: &Subscription) -> bool {
     !publication.window.is_before(&subscription.begin)
         && !subscription.end.is_before(&publication.window)
+        && is_for(publication, subscription)
+}
+
+/// Whether the subscription covers the publication, and its owner wants what it published itself.
+fn is_for(publication: &Publication, subscription: &Subscription) -> bool {
+    (publication.is_echoed || publication.by != subscription.of)
         && covers(&subscription.filter, &publication.subject)
 }
 

@@ -11,6 +11,10 @@ pub(crate) struct Profile {
     pub(crate) ping_interval: Duration,
     /// The longest payload, in bytes.
     payload_max: usize,
+    /// How many payloads in ten are long.
+    long: u32,
+    /// The most that a lazy reader takes at once, in bytes.
+    pub(crate) pull_max: usize,
     /// Connections may be torn off, and strangers may send garbage.
     pub(crate) is_rough: bool,
     /// Some links stop moving for long.
@@ -37,6 +41,8 @@ impl Profile {
                 false => Duration::from_secs(rng.u64(3..60)),
             },
             payload_max: if is_large { 40_000 } else { 4_000 },
+            long: rng.u32(1..6),
+            pull_max: if is_exact { 600 } else { 5_000 },
             is_rough: !is_exact && rng.bool(),
             has_lazy: rng.u32(0..4) > 0,
             is_exact,
@@ -47,8 +53,8 @@ impl Profile {
     /// How long a payload is: mostly short, as payloads are.
     pub(crate) fn padding(&self, rng: &mut fastrand::Rng) -> usize {
         match rng.u32(0..10) {
-            0 => rng.usize(0..self.payload_max),
-            1..4 => rng.usize(0..self.payload_max / 10),
+            lot if lot < self.long => rng.usize(0..self.payload_max),
+            lot if lot < 7 => rng.usize(0..self.payload_max / 10),
             _ => rng.usize(0..40),
         }
     }

@@ -94,7 +94,9 @@ impl World {
         if open.count() < self.profile.parties_max {
             let is_lazy = self.profile.has_lazy && self.rng.u32(0..3) == 0;
             let link = Link::new(self.server.connect(), is_lazy);
-            let party = Party::new(self.parties.len(), link, self.profile.is_verbose);
+            let has_echo = self.rng.u32(0..4) > 0;
+            let id = self.parties.len();
+            let party = Party::new(id, link, self.profile.is_verbose, has_echo);
             self.parties.push(party);
         }
     }
@@ -136,7 +138,7 @@ impl World {
         let Some(at) = self.somebody() else { return };
         let party = &mut self.parties[at];
         if party.link.is_lazy && !party.link.is_stalled {
-            let max = self.rng.usize(1..5000);
+            let max = self.rng.usize(1..self.profile.pull_max);
             party.link.pull(max);
         }
         let max = match self.rng.u32(0..3) {

@@ -19,6 +19,23 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
+    /// What holds where nobody asked for anything.
+    #[cfg(any(feature = "bench", feature = "sim"))]
+    pub(crate) fn plain() -> Self {
+        Self {
+            settings: Settings {
+                limits: dunlin_protocol::Limits::default(),
+                ping_interval: std::time::Duration::ZERO,
+                ping_max: 2,
+                http_port: None,
+            },
+            access: Access::default(),
+            websocket_access: None,
+            room_up_to: None,
+            info: Info::default(),
+        }
+    }
+
     /// Who may connect by this way.
     pub(super) fn access(&self, way: &Way) -> &Access {
         match (&self.websocket_access, way.kind) {
