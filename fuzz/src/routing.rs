@@ -51,7 +51,8 @@ impl Run {
         let open = self.twin.open_clients();
         let client = open[usize::from(kind >> 4) % open.len()];
         match kind & 15 {
-            0..6 => self.publish(client, bytes),
+            0..4 => self.publish(client, bytes),
+            4 | 5 => self.publish_run(client, bytes),
             6..10 => self.subscribe(client, bytes),
             10..13 => self.unsubscribe(client, bytes),
             13 => self.choose(client, bytes),
@@ -104,6 +105,80 @@ impl Run {
         self.check_deliveries(client, &subject, reply.as_deref(), headers, &payload);
     }
 
+    /// Some messages to one subject in one piece of input: they may be delivered together.
+    fn publish_run(&mut self, client: usize, bytes: &mut impl Iterator<Item = u8>) {
+        let (length, subject) = (bytes.next().unwrap_or(0) % 12, name(bytes, 6));
+        if subject.is_empty() {
+            return;
+        }
+        let first = self.count + 1;
+        self.count += usize::from(length);
+        let payloads: Vec<String> = (first..=self.count).map(|n| format!("{n} run")).collect();
+        let line = |payload: &String| format!("PUB {subject} {}\r\n{payload}\r\n", payload.len());
+        self.core.feed(
+            client,
+            payloads.iter().map(line).collect::<String>().as_bytes(),
+        );
+        let heard = self.heard();
+        for payload in &payloads {
+            let is_of_it = |text: &&String| text.ends_with(&format!("\r\n{payload}\r\n"));
+            let of_it = |texts: &Vec<String>| texts.iter().filter(is_of_it).cloned().collect();
+            let of_it = heard.iter().map(|(reader, texts)| (*reader, of_it(texts)));
+            self.check_messages(client, &subject, payload, of_it.collect());
+        }
+        for (reader, texts) in &heard {
+            let numbers = texts.iter().filter_map(|text| number(text));
+            assert!(numbers.is_sorted(), "out of order at {reader}: {texts:?}");
+            let oks = texts.iter().filter(|text| *text == "+OK\r\n").count();
+            let is_told = *reader == client && self.twin.is_verbose(client);
+            assert_eq!(oks, payloads.len() * usize::from(is_told), "OK at {reader}");
+        }
+    }
+
+    /// One message of a run: who took it.
+    fn check_messages(
+        &mut self,
+        client: usize,
+        subject: &str,
+        payload: &str,
+        heard: Vec<(usize, Vec<String>)>,
+    ) {
+        let (plain, groups) = (
+            self.twin.plain(client, subject),
+            self.twin.groups(client, subject),
+        );
+        let (mut expected, mut served) = (plain, Vec::new());
+        for (reader, operation) in heard
+            .iter()
+            .flat_map(|(reader, texts)| texts.iter().map(move |text| (*reader, text)))
+        {
+            let found = expected
+                .iter()
+                .chain(groups.values().flatten())
+                .find(|s| {
+                    s.of == reader && s.line(subject, None, "", payload, &self.twin) == *operation
+                })
+                .unwrap_or_else(|| panic!("{reader} heard {operation:?}: nobody expects it"))
+                .clone();
+            self.twin.count_delivery(&found);
+            expected.retain(|s| *s != found);
+            served.extend(found.queue);
+        }
+        assert!(expected.is_empty(), "not heard of {payload}: {expected:?}");
+        served.sort();
+        assert!(
+            served.iter().eq(groups.keys()),
+            "groups {groups:?}, served {served:?}"
+        );
+    }
+
+    /// What everybody has heard since the last look.
+    fn heard(&mut self) -> Vec<(usize, Vec<String>)> {
+        let open = self.twin.open_clients().into_iter();
+        open.map(|client| (client, split(&self.core.heard(client))))
+            .collect()
+    }
+
     fn check_deliveries(
         &mut self,
         client: usize,
@@ -113,12 +188,7 @@ impl Run {
         payload: &str,
     ) {
         let mut taken = 0;
-        let heard: Vec<(usize, Vec<String>)> = self
-            .twin
-            .open_clients()
-            .into_iter()
-            .map(|client| (client, split(&self.core.heard(client))))
-            .collect();
+        let heard = self.heard();
         let mut expected = self.twin.plain(client, subject);
         let groups = self.twin.groups(client, subject);
         let mut served: Vec<String> = Vec::new();
@@ -271,6 +341,12 @@ fn is_filter(filter: &str) -> bool {
     let tokens: Vec<&str> = filter.split('.').collect();
     let (_, before) = tokens.split_last().expect("a text has a token");
     tokens.iter().all(|token| !token.is_empty()) && before.iter().all(|token| *token != ">")
+}
+
+/// The number in the payload of a message.
+fn number(operation: &str) -> Option<usize> {
+    let payload = operation.split("\r\n").nth(1)?;
+    payload.split(' ').next()?.parse().ok()
 }
 
 /// What was heard, one operation each.

@@ -33,7 +33,7 @@ pub fn repeatable(mut options: Builder, seed: u64) -> Builder {
 
 /// Sessions and the bus between them: bytes in, bytes out, at once.
 pub struct Core {
-    door: NatsDoor,
+    door: Arc<NatsDoor>,
     wakes: Wakes,
     now: Instant,
     lines: Vec<Line>,

@@ -13,6 +13,8 @@ const SUBSCRIPTIONS_MAX: usize = 6;
 pub(crate) struct Party {
     id: usize,
     has_echo: bool,
+    /// The subject published to last.
+    subject: String,
     pub(crate) link: Link,
     reader: Reader,
     said_total: u64,
@@ -36,6 +38,7 @@ impl Party {
         let mut party = Self {
             id,
             has_echo,
+            subject: "a".to_owned(),
             link,
             reader: Reader::default(),
             said_total: 0,
@@ -48,7 +51,7 @@ impl Party {
             is_torn: false,
         };
         let connect = format!(
-            "CONNECT {{\"verbose\":{is_verbose},\"headers\":true,\"echo\":{has_echo}}}\r\n"
+            "CONNECT {{\"verbose\":{is_verbose},\"headers\":true,\"pedantic\":false,\"echo\":{has_echo}}}\r\n"
         );
         party.say(connect.as_bytes(), None);
         party
@@ -93,7 +96,10 @@ impl Party {
             0 => format!("NATS/1.0\r\nN: {number}\r\n\r\n").into_bytes(),
             _ => Vec::new(),
         };
-        let subject = subject(rng);
+        if rng.u32(0..3) == 0 {
+            self.subject = subject(rng); // Else the one before once more: runs take a road of their own.
+        }
+        let subject = self.subject.clone();
         let reply = if rng.u32(0..8) == 0 { "reply.to " } else { "" };
         let size = headers.len() + payload.len();
         let mut line = match headers.len() {
