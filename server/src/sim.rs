@@ -15,7 +15,8 @@ use parking_lot::Mutex;
 
 use crate::doors::nats::{Nats, NatsDoor, Terms, Way};
 use crate::link::{
-    Background, Door, Input, Origin, Outbox, Pool, Reason, Session, Taken, Verdict, Wakes, Wire,
+    Background, Door, End, Input, Origin, Outbox, Pool, Reason, Session, Taken, Verdict, Wakes,
+    Wire,
 };
 use crate::options::Builder;
 use crate::peer::{Bounds, Host, Ledgers};
@@ -97,7 +98,7 @@ impl Core {
     /// Opens a connection; tells its number.
     pub fn open(&mut self) -> usize {
         let outbox = Arc::new(Outbox::new(Paper::default(), PENDING_MAX));
-        let arrival = self.door.arrive(Origin::default());
+        let arrival = self.door.arrive(Origin::default(), self.now);
         let mut session = arrival.open(outbox.clone(), None, self.now);
         session.on_open(self.now, &mut self.wakes);
         self.lines.push(Line {
@@ -178,9 +179,15 @@ impl Core {
     fn end(&mut self, connection: usize, reason: Reason) {
         let line = &mut self.lines[connection];
         line.outbox.end(reason);
+        let backlog = line.outbox.backlog(self.now);
         let dropped = line.outbox.discard(self.wakes.chunks());
         if let Some(mut session) = line.session.take() {
-            session.on_close(reason, dropped);
+            session.on_close(End {
+                reason,
+                dropped,
+                backlog,
+                at: self.now,
+            });
         }
     }
 
