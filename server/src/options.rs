@@ -266,20 +266,23 @@ impl Builder {
         compare_secretly("authorization", "Authorization", true, differs);
         let differs = self.websocket != new.websocket;
         compare_secretly("websocket", "Websocket", false, differs);
-        if self.tls != new.tls {
-            let state = |tls: &Option<_>| match tls {
-                Some(_) => "enabled".to_owned(),
-                None => "disabled".to_owned(),
-            };
-            found.push(Difference {
-                name: "tls",
-                go_name: "TLSConfig",
-                old: state(&self.tls),
-                new: state(&new.tls),
-                can_change: true,
-            });
-        }
+        found.extend(self.other_tls(new));
         found
+    }
+
+    /// Whether encryption is to be another.
+    fn other_tls(&self, new: &Self) -> Option<Difference> {
+        let state = |tls: &Option<_>| match tls {
+            Some(_) => "enabled".to_owned(),
+            None => "disabled".to_owned(),
+        };
+        (self.tls != new.tls).then(|| Difference {
+            name: "tls",
+            go_name: "TLSConfig",
+            old: state(&self.tls),
+            new: state(&new.tls),
+            can_change: true,
+        })
     }
 
     /// Whether the monitoring port is to be elsewhere.
