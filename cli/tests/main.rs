@@ -2,7 +2,9 @@
 //! against nats-server, and what they print compared with files.
 
 mod play;
+mod screens;
 mod session;
+mod terminal;
 
 use dunlin_tests::{Options, Target};
 
@@ -35,6 +37,7 @@ sessions! {
     publish
     reply
     request
+    shell
     subscribe
 }
 
