@@ -42,9 +42,11 @@ struct Listening {
     subject: String,
     queue: Option<String>,
     messages: Arc<AtomicU64>,
-    /// How many messages it is to end after; 0 at once.
-    end: mpsc::Sender<u64>,
+    end: mpsc::Sender<End>,
 }
+
+/// How many messages a subscription is to end after, 0 for at once; and whom to tell.
+type End = (u64, oneshot::Sender<()>);
 
 impl Session {
     pub(super) fn new(
@@ -162,7 +164,10 @@ impl Session {
             let text = format!("there is no subscription {sid:?}; SUBS lists them");
             return Err(Failure::usage(text));
         };
-        let _ = listening.end.send(max.unwrap_or(0)).await; // Ended already: all the better.
+        let (done, wait) = oneshot::channel();
+        if listening.end.send((max.unwrap_or(0), done)).await.is_ok() {
+            let _ = wait.await; // Ended already: all the better.
+        }
         if max.is_none() {
             self.subscriptions.remove(sid);
         }
@@ -249,19 +254,18 @@ struct Reader {
 
 impl Reader {
     /// Shows messages until the subscription ends.
-    async fn read(self, mut subscriber: Subscriber, mut ends: mpsc::Receiver<u64>) {
+    async fn read(self, mut subscriber: Subscriber, mut ends: mpsc::Receiver<End>) {
         let mut is_known = true; // Whether somebody may still end it.
         loop {
             let message = tokio::select! {
                 message = subscriber.next() => message,
-                max = ends.recv(), if is_known => {
-                    is_known = max.is_some();
-                    // Closed already: the stream ends as well.
-                    let _ = match max {
-                        Some(0) => subscriber.unsubscribe().await,
-                        Some(max) => subscriber.unsubscribe_after(max).await,
-                        None => Ok(()),
-                    };
+                end = ends.recv(), if is_known => {
+                    is_known = end.is_some();
+                    if let Some((max, done)) = end {
+                        // Closed already: the stream ends as well.
+                        let _ = subscriber.unsubscribe_after(max).await;
+                        let _ = done.send(()); // Nobody has to wait.
+                    }
                     continue;
                 }
             };
