@@ -25,7 +25,7 @@ use crate::text::{self, counted};
 EXAMPLES
   dunlin reply --echo ping
   dunlin reply 'hello.*' -T 'hello {{token 1}}, you said {{request}}'
-  dunlin reply weather.now --exec 'curl -s wttr.in/$(cat)'
+  dunlin reply users.find --exec './find-user.sh'
   dunlin reply stats --script ./stats.py
 
 A command that ends with an error is answered as a service error with its exit code. A script runs \
