@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use dunlin::{Client, ConnectOptions, Event};
+use dunlin::{Client, ConnectOptions, Event, ServerErrorKind};
 use tokio::sync::Notify;
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::json::Object;
 use crate::output::Style;
 use crate::text;
 
@@ -206,17 +207,29 @@ impl Target {
 /// Says on stderr when the connection is lost and found, for verbs that go on over that: meanwhile
 /// messages pass by unheard. Notifies `closed` when the client gives up.
 pub(crate) fn watch(client: &Client, style: &Style, closed: &Arc<Notify>) {
-    let (mut events, is_json, closed) = (client.events(), style.is_json, Arc::clone(closed));
+    let is_json = style.is_json;
+    watch_with(client, closed, move |event| match is_json {
+        true => eprintln!("{}", Object::new().text("event", &event.to_string()).end()),
+        false => eprintln!("dunlin: {event}"),
+    });
+}
+
+/// The same, but that `tell` says it.
+pub(crate) fn watch_with(
+    client: &Client,
+    closed: &Arc<Notify>,
+    tell: impl Fn(Event) + Send + 'static,
+) {
+    let (mut events, closed) = (client.events(), Arc::clone(closed));
     tokio::spawn(async move {
         while let Some(event) = events.next().await {
-            match event {
-                Event::Connected | Event::SlowConsumer(_) => {} // The latter is told at the end.
+            match &event {
                 Event::Closed => closed.notify_one(),
-                _ if is_json => {
-                    let object = crate::json::Object::new().text("event", &event.to_string());
-                    eprintln!("{}", object.end());
-                }
-                _ => eprintln!("dunlin: {event}"),
+                // Whoever subscribed learns it from the subscription, and of drops at the end.
+                Event::Connected | Event::SlowConsumer(_) => {}
+                Event::ServerError(error)
+                    if matches!(error.kind, ServerErrorKind::SubscribeDenied { .. }) => {}
+                _ => tell(event),
             }
         }
     });

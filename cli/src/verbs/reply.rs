@@ -101,11 +101,15 @@ impl Reply {
             .style
             .tell(|| format!("answering on {}", self.subject));
         let answerer = Answerer { client, headers };
-        let (mut seen, mut unasked) = (0, 0);
+        let (mut seen, mut unasked, mut is_ending) = (0, 0, false);
         while self.count.is_none_or(|count| seen < count) {
             let request = tokio::select! {
                 biased;
-                () = stop.asked() => break,
+                () = stop.asked(), if !is_ending => {
+                    is_ending = true;
+                    let _ = requests.drain().await; // What has come until then is answered.
+                    continue;
+                }
                 request = requests.next() => request,
                 answer = source.answer() => {
                     answerer.pass_on(answer?).await?;

@@ -13,12 +13,13 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
 use clap::Args;
+use dunlin::Event;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use rustyline::ExternalPrinter;
 use tokio::sync::{Notify, mpsc};
 
 use super::Common;
-use crate::connect::watch;
+use crate::connect::watch_with;
 use crate::failure::{Code, Failure};
 use editor::Line;
 use grammar::{Form, parse};
@@ -44,7 +45,6 @@ impl Shell {
     pub(crate) async fn run(self, common: &Common) -> Result<(), Failure> {
         let client = common.connection.connect("shell").await?;
         let (closed, is_terminal) = (Arc::new(Notify::new()), io::stdin().is_terminal());
-        watch(&client, &common.style, &closed);
         common.style.tell(|| {
             let info = client.server_info();
             let name = crate::view::shown(&format!("{} {}", info.server_name, info.version));
@@ -55,6 +55,13 @@ impl Shell {
         let screen = read(is_terminal, &seen, lines)?;
         let (shown, texts) = mpsc::channel(TEXTS_MAX);
         let printer = std::thread::spawn(move || print(screen, texts));
+        // Not kept alive by it: the printer ends when nobody else has anything to say.
+        let weak = shown.downgrade();
+        watch_with(&client, &closed, move |event| {
+            if let (Some(shown), false) = (weak.upgrade(), is_told(&event)) {
+                let _ = shown.try_send(session::Text::Show(format!("! {event}\n"))); // Or it is full.
+            }
+        });
         let form = match common.style.is_json {
             true => Form::Json,
             false => Form::Full,
@@ -72,6 +79,11 @@ impl Shell {
         before.restore();
         outcome
     }
+}
+
+/// Whether the session says it of the line that it concerns.
+fn is_told(event: &Event) -> bool {
+    matches!(event, Event::ServerError(_))
 }
 
 /// Does line after line until there are no more.

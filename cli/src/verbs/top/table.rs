@@ -2,6 +2,7 @@
 
 use ratatui::Frame as Canvas;
 use ratatui::layout::{Constraint, Rect};
+use ratatui::text::Line;
 use ratatui::widgets::{Cell, Row as TableRow, Table};
 
 use super::frame::{Frame, Row, SubjectRow};
@@ -33,7 +34,11 @@ pub(super) fn draw(state: &mut State, canvas: &mut Canvas<'_>, area: Rect) {
     let room = usize::from(area.height.saturating_sub(1));
     state.first = state.first.min(rows.len().saturating_sub(room));
     let rows = rows.into_iter().skip(state.first);
-    let table = Table::new(rows, widths).header(TableRow::new(head.iter().copied()).style(STRONG));
+    let head = head.iter().map(|name| match NUMBERS.contains(name) {
+        true => right(*name),
+        false => Cell::from(*name),
+    });
+    let table = Table::new(rows, widths).header(TableRow::new(head).style(STRONG));
     canvas.render_widget(table, area);
 }
 
@@ -45,21 +50,21 @@ fn widths(least: &[u16]) -> Vec<Constraint> {
 
 fn connection(row: &Row) -> TableRow<'static> {
     let (connection, rates) = (&row.connection, &row.rates);
-    let pending = Cell::from(show_bytes(connection.pending_bytes as f64));
+    let pending = right(show_bytes(connection.pending_bytes as f64));
     TableRow::new([
-        Cell::from(connection.cid.to_string()),
+        right(connection.cid.to_string()),
         Cell::from(name(row)),
-        Cell::from(show_amount(rates.in_messages.round())),
-        Cell::from(show_bytes(rates.in_bytes.round())),
-        Cell::from(show_amount(rates.out_messages.round())),
-        Cell::from(show_bytes(rates.out_bytes.round())),
+        right(show_amount(rates.in_messages.round())),
+        right(show_bytes(rates.in_bytes.round())),
+        right(show_amount(rates.out_messages.round())),
+        right(show_bytes(rates.out_bytes.round())),
         match connection.pending_bytes {
             0 => pending,
             _ => pending.style(ALARM),
         },
-        Cell::from(connection.subscriptions.to_string()),
-        Cell::from(connection.rtt.clone()),
-        Cell::from(connection.uptime.clone()),
+        right(connection.subscriptions.to_string()),
+        right(connection.rtt.clone()),
+        right(connection.uptime.clone()),
         Cell::from(connection.address.clone()),
         Cell::from(connection.client.clone()),
     ])
@@ -73,24 +78,30 @@ fn reader(row: &Row, frame: &Frame) -> TableRow<'static> {
     let bar = "█".repeat(filled) + &"░".repeat(BAR_MAX as usize - filled);
     let percent = connection.pending_bytes as f64 * 100.0 / most as f64;
     TableRow::new([
-        Cell::from(connection.cid.to_string()),
+        right(connection.cid.to_string()),
         Cell::from(name(row)),
-        Cell::from(show_bytes(connection.pending_bytes as f64)),
+        right(show_bytes(connection.pending_bytes as f64)),
         Cell::from(format!("{bar} {percent:.0} %")).style(ALARM),
-        Cell::from(show_amount(row.rates.out_messages.round())),
-        Cell::from(connection.subscriptions.to_string()),
+        right(show_amount(row.rates.out_messages.round())),
+        right(connection.subscriptions.to_string()),
         Cell::from(connection.address.clone()),
     ])
 }
 
 fn subject(row: &SubjectRow) -> TableRow<'static> {
     TableRow::new([
-        row.subject.clone(),
-        row.queue.clone(),
-        row.subscriptions.to_string(),
-        show_amount(row.rate.round()),
-        show_amount(row.messages as f64),
+        Cell::from(row.subject.clone()),
+        Cell::from(row.queue.clone()),
+        right(row.subscriptions.to_string()),
+        right(show_amount(row.rate.round())),
+        right(show_amount(row.messages as f64)),
+        Cell::from(""),
     ])
+}
+
+/// Numbers stand below each other by their last digit.
+fn right(text: impl Into<String>) -> Cell<'static> {
+    Cell::from(Line::from(text.into()).right_aligned())
 }
 
 /// The client's name for itself; the user it is where it has none.
@@ -117,7 +128,20 @@ const SLOW: [&str; 7] = [
     "ADDRESS",
 ];
 const SLOW_WIDTHS: [u16; 7] = [6, 20, 9, 26, 6, 5, 10];
-const SUBJECTS: [&str; 5] = ["SUBJECT", "QUEUE", "SUBS", "OUT/s", "DELIVERED"];
-const SUBJECT_WIDTHS: [u16; 5] = [40, 16, 6, 8, 8];
+const SUBJECTS: [&str; 6] = ["SUBJECT", "QUEUE", "SUBS", "OUT/s", "DELIVERED", ""];
+const SUBJECT_WIDTHS: [u16; 6] = [40, 16, 6, 8, 9, 1];
+/// The columns that hold numbers.
+const NUMBERS: [&str; 10] = [
+    "CID",
+    "IN/s",
+    "IN B/s",
+    "OUT/s",
+    "OUT B/s",
+    "PENDING",
+    "SUBS",
+    "RTT",
+    "UP",
+    "DELIVERED",
+];
 /// Characters of a full bar.
 const BAR_MAX: u64 = 20;
