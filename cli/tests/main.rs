@@ -37,6 +37,7 @@ sessions! {
     publish
     reply
     request
+    secured
     shell
     subscribe
 }

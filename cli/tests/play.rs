@@ -23,15 +23,34 @@ struct Running {
     stderr: Receiver<String>,
 }
 
+/// What commands find around them.
+struct Surroundings<'a> {
+    /// Where they run; `ca.pem`, and `cert.pem` and `key.pem` of `localhost`, are there.
+    home: &'a Path,
+    /// Where a server listens: $DUNLIN_URL.
+    url: &'a str,
+    /// How another server of this kind is started: $SERVER.
+    server: String,
+}
+
 /// Plays the session at `path` against the server at `url`.
 pub(crate) fn play(path: &Path, target: Target, url: &str) -> Result<(), String> {
     let home = TempDir::new().expect("a temporary folder");
+    write_certificates(home.path());
+    let surroundings = Surroundings {
+        home: home.path(),
+        url,
+        server: match target {
+            Target::Ours => "dunlin serve".to_owned(),
+            Target::Reference => std::env::var("DUNLIN_NATS_SERVER").expect("it is here"),
+        },
+    };
     let mut running = BTreeMap::new();
     for step in read(path) {
         if step.only.as_ref().is_some_and(|only| only != target.name()) {
             continue;
         }
-        let outcome = perform(&step, &mut running, home.path(), url);
+        let outcome = perform(&step, &mut running, &surroundings);
         outcome.map_err(|text| {
             format!(
                 "{}:{} against {}: {text}",
@@ -50,14 +69,13 @@ pub(crate) fn play(path: &Path, target: Target, url: &str) -> Result<(), String>
 fn perform(
     step: &Step,
     running: &mut BTreeMap<String, Running>,
-    home: &Path,
-    url: &str,
+    surroundings: &Surroundings<'_>,
 ) -> Result<(), String> {
     let gone = |name: &str| format!("{name} does not run");
     match &step.action {
-        Action::Run(line) => Running::start(line, home, url).end(step),
+        Action::Run(line) => Running::start(line, surroundings).end(step),
         Action::Start(name, line) => {
-            let mut started = Running::start(line, home, url);
+            let mut started = Running::start(line, surroundings);
             started.awaited(step)?;
             match running.insert(name.clone(), started) {
                 None => Ok(()),
@@ -79,7 +97,7 @@ fn perform(
 }
 
 impl Running {
-    fn start(line: &str, home: &Path, url: &str) -> Self {
+    fn start(line: &str, surroundings: &Surroundings<'_>) -> Self {
         let folder = Path::new(PROGRAM)
             .parent()
             .expect("a program is in a folder");
@@ -92,8 +110,10 @@ impl Running {
             .arg("-c")
             .arg(format!("{exec}{line}"))
             .process_group(0)
-            .current_dir(home);
-        command.env_clear().env("HOME", home).env("DUNLIN_URL", url);
+            .current_dir(surroundings.home);
+        command.env_clear().env("HOME", surroundings.home);
+        command.env("DUNLIN_URL", surroundings.url);
+        command.env("SERVER", &surroundings.server);
         command.env("PATH", format!("{}:{path}", folder.display()));
         command
             .stdin(Stdio::null())
@@ -204,4 +224,25 @@ fn lines(source: impl Read + Send + 'static) -> Receiver<String> {
         }
     });
     receiver
+}
+
+/// An authority, and a certificate for `localhost` with its key.
+fn write_certificates(home: &Path) {
+    let made = "a certificate can be made";
+    let mut authority = rcgen::CertificateParams::new(Vec::new()).expect(made);
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority_key = rcgen::KeyPair::generate().expect(made);
+    let authority_certificate = authority.self_signed(&authority_key).expect(made);
+    let issuer = rcgen::Issuer::new(authority, authority_key);
+    let names = vec!["localhost".to_owned()];
+    let key = rcgen::KeyPair::generate().expect(made);
+    let certificate = rcgen::CertificateParams::new(names).expect(made);
+    let certificate = certificate.signed_by(&key, &issuer).expect(made);
+    for (name, text) in [
+        ("ca.pem", authority_certificate.pem()),
+        ("cert.pem", certificate.pem()),
+        ("key.pem", key.serialize_pem()),
+    ] {
+        std::fs::write(home.join(name), text).expect("a file is written");
+    }
 }

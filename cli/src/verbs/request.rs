@@ -17,7 +17,7 @@ use crate::publish::payload_max;
 use crate::stop::Stop;
 use crate::template::Filling;
 use crate::text::{self, counted, show_duration};
-use crate::view::{View, readable};
+use crate::view::{View, readable, shown};
 
 /// Ask, and show the answer
 #[derive(Debug, Args)]
@@ -167,24 +167,16 @@ impl Ask {
             },
             _ => View::Raw { end: b'\n' },
         };
-        let mut shown = Vec::new();
-        view.write(answer, &mut shown);
-        output.bytes(&shown)?;
+        let mut text = Vec::new();
+        view.write(answer, &mut text);
+        output.bytes(&text)?;
         output.flush()
     }
 }
 
-/// The error that a service answered with, as the services convention puts it into headers.
+/// The error that a service answered with.
 fn service_error(answer: &Message) -> Option<Failure> {
-    let headers = answer.headers.as_ref()?;
-    let code = headers.get_ignore_case("Nats-Service-Error-Code");
-    let text = headers.get_ignore_case("Nats-Service-Error");
-    if code.is_none() && text.is_none() {
-        return None;
-    }
-    let (code, text) = (code.unwrap_or("?"), text.unwrap_or("no reason given"));
-    Some(Failure::new(
-        Code::Lost,
-        format_args!("service error {code}: {}", crate::view::shown(text)),
-    ))
+    let error = answer.service_error()?;
+    let text = format!("service error {}: {}", error.code, shown(&error.status));
+    Some(Failure::new(Code::Lost, text))
 }
