@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use dunlin_tests::{Options, Running, Target};
 use tempfile::TempDir;
@@ -31,6 +32,8 @@ impl Scene {
         let runtime = builder.enable_all().build().expect("a runtime starts");
         let options = Options {
             is_monitored: true,
+            // Longer than any test: who stalls is not cut before it was looked at.
+            write_deadline: Some(Duration::from_secs(120)),
             ..Options::default()
         };
         let server = runtime.block_on(target.start(&options));
@@ -227,7 +230,7 @@ fn shell(target: Target) {
     terminal.press("et.joe hello\r");
     terminal.shows_lines(&["> PUB greet.joe hello", ">"]);
     // A subject that was seen is completed; so is a verb.
-    terminal.press("pub o\t\"by hand\"\r");
+    terminal.press("pub orders.u\t\"by hand\"\r");
     terminal.shows_lines(&[
         "> pub orders.us \"by hand\"",
         "<any> orders.us 7 B",

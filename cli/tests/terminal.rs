@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::num::NonZeroU16;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Child;
@@ -36,7 +37,7 @@ impl Terminal {
         let reader = File::from(OwnedFd::from(pty));
         let keys = reader.try_clone().expect("the terminal has two ends");
         let screen = Arc::new((
-            Mutex::new(vt100::Parser::new(rows, columns, 0)),
+            Mutex::new(vt100::Parser::new(size(rows), size(columns), 0)),
             Condvar::new(),
         ));
         let shared = Arc::clone(&screen);
@@ -130,4 +131,8 @@ fn show(mut reader: File, shared: &(Mutex<vt100::Parser>, Condvar)) {
             let _ = reader.write_all(answer.as_bytes()); // It may have ended.
         }
     }
+}
+
+fn size(length: u16) -> NonZeroU16 {
+    NonZeroU16::new(length).expect("a terminal has a size")
 }

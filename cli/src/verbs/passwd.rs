@@ -4,6 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Read};
 
 use bcrypt::Version;
 use clap::Args;
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use super::Common;
 use crate::failure::{Code, Failure};
@@ -74,16 +75,32 @@ impl Passwd {
                 false => Ok(password.to_owned()),
             };
         }
-        let password = rpassword::prompt_password("Password: ").map_err(failed)?;
+        let password = unseen("Password: ").map_err(failed)?;
         let is_new = self.check.is_none();
         if password.is_empty() {
             return Err(Failure::usage("an empty password"));
         }
-        if is_new && rpassword::prompt_password("Again: ").map_err(failed)? != password {
+        if is_new && unseen("Again: ").map_err(failed)? != password {
             return Err(Failure::new(Code::Failed, "the two were not the same"));
         }
         Ok(password)
     }
+}
+
+/// A line that is typed and not shown. What is typed ahead is not shown either.
+fn unseen(prompt: &str) -> io::Result<String> {
+    let before = tcgetattr(io::stdin())?;
+    let mut hidden = before.clone();
+    hidden.local_modes.remove(LocalModes::ECHO);
+    hidden.local_modes.insert(LocalModes::ECHONL);
+    tcsetattr(io::stdin(), OptionalActions::Flush, &hidden)?;
+    eprint!("{prompt}");
+    let mut line = String::new();
+    let read = io::stdin().lock().take(LINE_MAX).read_line(&mut line);
+    tcsetattr(io::stdin(), OptionalActions::Now, &before)?;
+    read?;
+    line.truncate(line.trim_end_matches(['\n', '\r']).len());
+    Ok(line)
 }
 
 /// Twenty-two letters and digits that nobody can guess: 128 bits and a little.
