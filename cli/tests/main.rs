@@ -37,7 +37,6 @@ sessions! {
     publish
     reply
     request
-    secured
     shell
     subscribe
 }
