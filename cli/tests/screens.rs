@@ -244,7 +244,8 @@ fn shell(target: Target) {
     terminal.shows_lines(&["? nobody takes requests on this subject: \"nobody\"", ">"]);
     terminal.press("\u{1b}[A\u{1b}[A\u{1b}[A");
     terminal.shows_lines(&["> pub orders.us \"by hand\""]);
-    terminal.press("\u{3}");
+    terminal.press("\u{3}"); // Ctrl-C begins a new line.
+    terminal.shows_lines(&["> pub orders.us \"by hand\"", ">"]);
     terminal.press("HELP\r");
     terminal.shows("shell_help.txt");
     terminal.press("\u{4}");
