@@ -23,6 +23,7 @@ const SERVER_FLOORS: &[(&str, &[&str])] = &[
     ("flags", &["arguments"]),
     ("arguments", &[]),
     ("signals", &["name"]),
+    ("credentials", &[]),
     ("name", &[]),
     ("ports", &["name"]),
     (

@@ -31,7 +31,8 @@ pub(crate) fn check(plan: &Plan) -> Vec<Diagnostic> {
         .into_iter()
         .filter_map(|(key, path)| unwritable(plan, key, path.as_deref()?))
         .collect();
-    found.extend(port_taken(plan));
+    found.extend(ports_taken(plan));
+    found.extend(ports_folder(plan));
     found.extend(certificates(plan));
     found
 }
@@ -86,14 +87,41 @@ fn unwritable(plan: &Plan, key: &str, path: &Path) -> Option<Diagnostic> {
     Some(Diagnostic::error(span, text).help(format!("{key} must be a path this user may write to")))
 }
 
-fn port_taken(plan: &Plan) -> Option<Diagnostic> {
-    let (host, port) = (plan.host(), plan.port());
+/// A folder that is to hold the ports file.
+fn ports_folder(plan: &Plan) -> Option<Diagnostic> {
+    let folder = plan.settings.ports_file_dir.as_ref()?;
+    let error = io::Error::from(access(folder, Access::WRITE_OK).err()?);
+    let span = plan.settings.places.get("ports_file_dir").copied();
+    let text = format!("cannot write into {}: {error}", folder.display());
+    let notice = Diagnostic::error(span, text).as_severity(Severity::Notice);
+    Some(notice.help("the server starts all the same, and nobody is told its ports"))
+}
+
+/// Ports that somebody else listens on.
+fn ports_taken(plan: &Plan) -> impl Iterator<Item = Diagnostic> + '_ {
+    let settings = &plan.settings;
+    let everywhere = || "0.0.0.0".to_owned();
+    let own = (
+        ["port", "listen", "host"].as_slice(),
+        plan.host().to_owned(),
+        plan.port(),
+    );
+    let monitor = settings.http.as_ref().map(|it| {
+        let host = it.host.clone().unwrap_or_else(|| plan.host().to_owned());
+        (["http", "http_port"].as_slice(), host, it.port)
+    });
+    let websocket = settings.websocket.as_ref().map(|it| {
+        let host = it.address.host.clone().unwrap_or_else(everywhere);
+        (["websocket"].as_slice(), host, it.address.port)
+    });
+    let all = [Some(own), monitor, websocket].into_iter().flatten();
+    all.filter_map(|(keys, host, port)| port_taken(plan, keys, &host, port))
+}
+
+fn port_taken(plan: &Plan, keys: &[&str], host: &str, port: u16) -> Option<Diagnostic> {
     let error = TcpListener::bind((host, port)).err()?;
     let places = &plan.settings.places;
-    let span = ["port", "listen", "host"]
-        .iter()
-        .find_map(|key| places.get(key))
-        .copied();
+    let span = keys.iter().find_map(|key| places.get(key)).copied();
     let text = format!("cannot listen on {host}:{port} now: {error}");
     let warning = Diagnostic::error(span, text).as_severity(Severity::Notice);
     let is_in_use = error.kind() == io::ErrorKind::AddrInUse;

@@ -45,6 +45,9 @@ obey it says, and refuses where that would let somebody in.";
                   SIGUSR1          open the log file anew\n  \
                   SIGUSR2          lame duck: accept nobody, let clients go, then stop\n  \
                   SIGHUP           read the configuration file again\n\n\
+                  WORDS\n  version, help    as the flags\n  \
+                  passwd           hash a password for the file, read from stdin\n  \
+                  nkey             make a key for a user\n\n\
                   EXIT CODES\n  0  stopped by a signal, or the configuration is valid\n  \
                   1  could not start, for the reason printed\n  2  the flags were wrong"
 )]
@@ -158,7 +161,7 @@ pub(crate) struct Flags {
     #[arg(short, long, action = ArgAction::HelpShort)]
     help: Option<bool>,
 
-    /// The words `help` and `version`.
+    /// The words `help`, `version`, `passwd` and `nkey`.
     #[arg(hide = true)]
     pub(crate) words: Vec<String>,
 

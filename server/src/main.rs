@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod credentials;
 mod descriptors;
 mod flags;
 mod hidden;
@@ -108,12 +109,14 @@ fn run(flags: &Flags, remarks: &[Remark]) -> Result<(), Failure> {
         .map_err(Failure::Logged)
 }
 
-/// The words `version` and `help`.
+/// The words `version`, `help`, `passwd` and `nkey`.
 #[expect(clippy::print_stdout, reason = "somebody asked for it")]
 fn obey(word: &str) -> anyhow::Result<()> {
     match word.to_lowercase().as_str() {
         "version" => println!("{}: {}", name::started(), name::version()),
         "help" => print!("{}", flags::help()),
+        "passwd" => println!("{}", credentials::passwd()?),
+        "nkey" => println!("{}", credentials::nkey()?),
         "help_tls" => print!("{}", flags::HELP_TLS),
         _ => bail!("unrecognized command: \"{word}\""),
     }

@@ -30,13 +30,24 @@ impl PortsFile {
     /// The file of a server, where one is asked for; a server without it is of use all the same.
     pub(crate) fn of(settings: &Settings, server: &Server) -> Option<Self> {
         let folder = settings.ports_file_dir.as_ref()?;
-        let url = server.url();
-        let scheme = if url.starts_with("tls:") {
-            "tls"
-        } else {
-            "nats"
+        let scheme = |url: &str| {
+            if url.starts_with("tls:") {
+                "tls"
+            } else {
+                "nats"
+            }
         };
-        let listening = [("nats", scheme, server.addr())];
+        let websocket = settings.websocket.as_ref().map(|it| match it.tls {
+            Some(_) => "wss",
+            None => "ws",
+        });
+        let monitoring = server.monitor_addr().map(|it| ("monitoring", "http", it));
+        let websocket = websocket.zip(server.websocket_addr());
+        let listening: Vec<Listening> = [("nats", scheme(&server.url()), server.addr())]
+            .into_iter()
+            .chain(monitoring)
+            .chain(websocket.map(|(scheme, address)| ("websocket", scheme, address)))
+            .collect();
         match Self::write(folder, &name::started(), &listening) {
             Ok(file) => Some(file),
             Err(error) => {

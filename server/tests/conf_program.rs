@@ -281,3 +281,49 @@ fn flags_of_what_does_not_exist_are_answered() {
     server.until("Starting http monitor on ");
     server.until("Server is ready");
 }
+
+#[test]
+fn hashes_and_keys_are_made_for_the_file() {
+    use std::io::Write;
+    use std::process::Stdio;
+    let mut hashing = program::program();
+    hashing.arg("passwd").stdin(Stdio::piped());
+    hashing.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut hashing = hashing.spawn().unwrap();
+    hashing
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(b"s3cret\n")
+        .unwrap();
+    let hash = text(&hashing.wait_with_output().unwrap().stdout);
+    assert!(hash.starts_with("$2"), "{hash}");
+    assert!(bcrypt::verify("s3cret", hash.trim()).unwrap());
+    let output = run(&["nkey"]);
+    let (key, seed) = (text(&output.stdout), text(&output.stderr));
+    let seed = seed.trim().rsplit(' ').next().unwrap();
+    assert_eq!(
+        nkeys::KeyPair::from_seed(seed).unwrap().public_key(),
+        key.trim()
+    );
+}
+
+#[test]
+fn the_test_looks_at_every_port() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let folder = Folder::with(&format!(
+        "port: -1\nwebsocket {{ listen: \"{address}\", no_tls: true }}\nports_file_dir: \"/nonexistent\""
+    ));
+    let config = folder.config();
+    check(
+        &["-t", "-c", &config],
+        0,
+        &format!("a.conf:2:11: warning: cannot listen on {address}"),
+    );
+    check(
+        &["-t", "-c", &config],
+        0,
+        "warning: cannot write into /nonexistent",
+    );
+}

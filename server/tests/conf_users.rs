@@ -339,3 +339,32 @@ fn who_they_are_that_say_nothing() {
         "a.conf:1:49: no_auth_user \"a\" is not there: there are no users",
     );
 }
+
+#[test]
+fn permissions_that_mean_less_than_they_seem_are_told() {
+    let text = |list: &str| {
+        format!("authorization {{users: [{{user: a, permissions {{publish: {list}}}}}]}}")
+    };
+    notices(
+        &text("{allow: a.b, deny: a.>}"),
+        "\"a.b\" can never match: \"a.>\" denies it",
+    );
+    notices(
+        &text("[a.b, a.>]"),
+        "\"a.b\" says nothing new: \"a.>\" covers it",
+    );
+}
+
+#[test]
+fn a_hash_that_is_none_is_told() {
+    notices(
+        "authorization {users: [{user: a, pass: $2a$10$short}]}",
+        "begins like a hash of bcrypt and is none",
+    );
+    notices(
+        "authorization {token: \"$2b$10$short\"}",
+        "nobody can log in with it",
+    );
+    let hash = "$2a$11$W2zko751KUvVy59mUTWmpOdWjpEm5qhcCZRd05GjI/sSOT.xtiHyG";
+    authorization(&format!("users: [{{user: a, pass: {hash}}}]"));
+}

@@ -101,7 +101,24 @@ pub(crate) fn no_auth_user(field: &mut Field<'_>, settings: &mut Settings) -> Do
 }
 
 fn secret(field: &mut Field<'_>) -> Result<Option<Secret>, Diagnostic> {
-    Ok(field.some_text()?.map(Secret))
+    let text = field.some_text()?;
+    if text.as_deref().is_some_and(is_broken_hash) {
+        let text = "this begins like a hash of bcrypt and is none: nobody can log in with it";
+        let notice = field.error(text).as_severity(Severity::Notice);
+        field
+            .diagnostics
+            .push(notice.help("make one with: dunlin-server passwd"));
+    }
+    Ok(text.map(Secret))
+}
+
+/// `$2a$11$` and 53 letters more make a hash of bcrypt.
+fn is_broken_hash(text: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"./".contains(&byte);
+    let bytes = text.as_bytes();
+    let begins = matches!(bytes, [b'$', b'2', b'a' | b'b' | b'x' | b'y', b'$', tens, ones, b'$', ..]
+        if tens.is_ascii_digit() && ones.is_ascii_digit());
+    begins && !(bytes.len() == 60 && bytes[7..].iter().copied().all(is_letter))
 }
 
 /// Refused even where it is empty: nobody writes it who wants the users of the file alone.

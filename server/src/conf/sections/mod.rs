@@ -14,6 +14,7 @@ mod keys;
 mod limits;
 mod listeners;
 mod permissions;
+mod reach;
 mod table;
 mod tls;
 mod together;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::field::{Field, set};
+use super::reach::unreachable;
 use super::table::{Known, Standing, known};
 use crate::conf::language::{NoDuration, Value, duration};
 use crate::conf::report::{Diagnostic, Severity};
@@ -71,10 +72,12 @@ fn subjects(field: &mut Field<'_>, is_valid: Check) -> Result<Subjects, Diagnost
         let notice = notice.help(format!("to allow none: {} {{ deny: \">\" }}", field.key));
         field.diagnostics.push(notice);
     }
-    Ok(Subjects {
+    let subjects = Subjects {
         allow: lists.allow,
         deny: lists.deny,
-    })
+    };
+    field.diagnostics.extend(unreachable(&subjects));
+    Ok(subjects)
 }
 
 fn list(field: &mut Field<'_>, is_valid: Check) -> Result<Vec<Placed<String>>, Diagnostic> {
