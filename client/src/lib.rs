@@ -12,20 +12,24 @@
 //! }
 //! ```
 //!
-//! It speaks the core NATS protocol: [`Client::publish`], [`Client::subscribe`] with wildcards and
-//! [queue groups](Client::queue_subscribe), [`Client::request`], [headers](HeaderMap).
-//! Delivery is at most once. When the connection is lost the client finds another one, makes its
-//! subscriptions again and sends what was published meanwhile.
-//!
-//! What differs from other clients:
+//! It speaks the core NATS protocol: [publish](Client::publish), [subscribe](Client::subscribe) with
+//! wildcards and [queue groups](Client::queue_subscribe), [request](Client::request) of one or of
+//! [many](Client::request_many), [headers](HeaderMap), [services](service). Delivery is at most once.
+//! When the connection is lost the client finds another one, makes its subscriptions again and sends
+//! what was published meanwhile.
 //!
 //! - `publish` is written at once when the connection is idle and together with others when it is
-//!   busy; no flush is needed for that.
-//! - `subscribe` returns when the server has the subscription.
+//!   busy; no flush is needed for that. `subscribe` returns when the server has the subscription.
 //! - A refusal by the server is an error of the call it belongs to, as far as the server says which
 //!   that is, and an [`Event`] besides.
-//! - Everything that grows has a bound ([`ConnectOptions`]), and everything that is dropped has a
-//!   counter ([`Subscriber::dropped`], [`Statistics`], [`DrainReport`]).
+//! - Everything that grows has a bound ([`ConnectOptions`], [`WhenFull`]), and everything that is
+//!   dropped, or may be lost with a connection, has a counter ([`Subscriber::dropped`],
+//!   [`Statistics`], [`DrainReport`]).
+//!
+//! Features: `tls` (default; `aws-lc` for other cryptography), `websocket`, `serde` (JSON payloads),
+//! `blocking` (for programs without a runtime), `tracing` (W3C trace context). None changes what is
+//! there without it. Who comes from async-nats finds what differs in `docs/coming-from-async-nats.md`
+//! of the repository.
 
 mod address;
 mod answers;
