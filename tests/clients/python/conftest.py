@@ -7,8 +7,10 @@ from server import Server
 
 
 @pytest.fixture
-def server():
-    running = Server()
+def server(request):
+    """A test chooses a configuration with `@pytest.mark.config("../access/name.conf")`."""
+    marker = request.node.get_closest_marker("config")
+    running = Server(*(marker.args if marker else ()))
     running.start()
     yield running
     running.stop()
