@@ -261,3 +261,20 @@ async fn options_that_contradict_each_other_are_refused() {
         "max_payload (1048576 bytes) is over max_pending (10 bytes)"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_stop_ends_however_it_meets_those_who_leave() {
+    for round in 0..200 {
+        let server = start().await;
+        let mut typists = Vec::new();
+        for _ in 0..3 {
+            let mut typist = dial(&server).await;
+            typist.barrier().await;
+            typists.push(typist);
+        }
+        let leaving = tokio::spawn(async move { drop(typists) });
+        let stopping = tokio::time::timeout(Duration::from_secs(20), server.shutdown());
+        assert!(stopping.await.is_ok(), "round {round}");
+        leaving.await.unwrap();
+    }
+}

@@ -222,12 +222,15 @@ impl Hub {
 
     /// Runs `work` with what a thread needs while it works.
     pub(super) fn with_worker<T>(&self, work: impl FnOnce(&mut Worker) -> T) -> T {
-        // Read by all, written twice a second: the line stays in every core's cache.
+        let result = self.workers.with(work);
+        // After the work, so that the clock, if it looks now, sees all of it: a connection that has
+        // left, a worker that is back. Read by all, written twice a second: the line stays in every
+        // core's cache.
         if !self.is_untidy.load(Ordering::Relaxed) && !self.is_untidy.swap(true, Ordering::Relaxed)
         {
             self.timers.earlier.notify_one();
         }
-        self.workers.with(work)
+        result
     }
 }
 
