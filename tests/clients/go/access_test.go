@@ -26,7 +26,7 @@ func speaks(t *testing.T, nc *nats.Conn) {
 	expect(t, []string{string(message.Data)}, []string{"hello"})
 }
 
-func refused(t *testing.T, s *server, options ...nats.Option) {
+func shutOut(t *testing.T, s *server, options ...nats.Option) {
 	t.Helper()
 	nc, err := nats.Connect(s.address, options...)
 	if err == nil {
@@ -49,22 +49,22 @@ func key(t *testing.T, seed string) nats.Option {
 func TestATokenLetsInAndAWrongOneDoesNot(t *testing.T) {
 	s := startServer(t, "-c", "../access/token.conf")
 	speaks(t, s.connect(nats.Token("t0ken")))
-	refused(t, s, nats.Token("t0ke"))
-	refused(t, s)
+	shutOut(t, s, nats.Token("t0ke"))
+	shutOut(t, s)
 }
 
 func TestAPasswordLetsInAndAWrongOneDoesNot(t *testing.T) {
 	s := startServer(t, "-c", "../access/users.conf")
 	for _, user := range []string{"joe", "ann"} {
 		speaks(t, s.connect(nats.UserInfo(user, "secret")))
-		refused(t, s, nats.UserInfo(user, "Secret"))
+		shutOut(t, s, nats.UserInfo(user, "Secret"))
 	}
 }
 
 func TestAKeyLetsInAndAnotherDoesNot(t *testing.T) {
 	s := startServer(t, "-c", "../access/users.conf")
 	speaks(t, s.connect(key(t, seed)))
-	refused(t, s, key(t, otherSeed))
+	shutOut(t, s, key(t, otherSeed))
 }
 
 func TestWhatIsNotAllowedIsAnErrorAndNoMessage(t *testing.T) {
