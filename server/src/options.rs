@@ -2,6 +2,7 @@
 
 mod websocket;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 #[cfg(feature = "http")]
@@ -45,6 +46,7 @@ pub struct Builder {
     pub(crate) per_user: Quota,
     pub(crate) per_address: Quota,
     pub(crate) tls: Option<TlsOptions>,
+    pub(crate) unix_socket: Option<(PathBuf, Option<u32>)>,
     pub(crate) websocket: Option<WebsocketOptions>,
     #[cfg(feature = "sim")]
     pub(crate) seed: Option<u64>,
@@ -72,6 +74,7 @@ impl Default for Builder {
             per_user: Quota::default(),
             per_address: Quota::default(),
             tls: None,
+            unix_socket: None,
             websocket: None,
             #[cfg(feature = "sim")]
             seed: None,
@@ -196,6 +199,17 @@ impl Builder {
         self
     }
 
+    /// Listens on a Unix-domain socket at `path`, too. `mode` are the permission bits of its file,
+    /// which say who may connect; without them the mask of the process does. Default: none.
+    ///
+    /// A socket that a killed server left there is replaced if nobody answers; anything else is in
+    /// the way. The file goes with the server. Connections by it are not encrypted and have no
+    /// address. Ours, not nats-server's.
+    pub fn unix_socket(mut self, path: impl Into<PathBuf>, mode: impl Into<Option<u32>>) -> Self {
+        self.unix_socket = Some((path.into(), mode.into()));
+        self
+    }
+
     /// Listens for WebSockets too. Default: no.
     pub fn websocket(mut self, options: WebsocketOptions) -> Self {
         self.websocket = Some(options);
@@ -235,6 +249,7 @@ impl Builder {
             };
         }
         compare! {
+            "unix" "Unix" false unix_socket;
             "host" "Host" false host;
             "port" "Port" false port;
             "server_name" "ServerName" false name;

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket as RawSocket, TcpKeepalive, Type};
@@ -134,7 +134,7 @@ impl Listener {
     }
 
     /// Serves one connection from now on.
-    fn serve<S: Socket>(&self, socket: S) {
+    pub(super) fn serve<S: Socket>(&self, socket: S) {
         let arrival = self
             .door
             .arrive(origin(socket.peer_address()), self.hub.now());
@@ -177,6 +177,19 @@ pub(super) fn accept(
     socket: TcpListener,
     serve: impl Fn(TcpStream) + Send + 'static,
 ) {
+    let poll = move |cx: &mut Context<'_>| socket.poll_accept(cx).map_ok(|(stream, _)| stream);
+    accept_from(hub, poll, move |stream| {
+        let _ = stream.set_nodelay(true); // Fails only on a socket that is gone.
+        serve(stream);
+    });
+}
+
+/// Hands every connection that `poll` gives to `serve`, until the server stops.
+pub(super) fn accept_from<S: Send + 'static>(
+    hub: &Arc<Hub>,
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<S>> + Send + 'static,
+    serve: impl Fn(S) + Send + 'static,
+) {
     let owner = Arc::clone(hub);
     hub.spawn(async move {
         let mut stopped = std::pin::pin!(owner.closed());
@@ -186,13 +199,12 @@ pub(super) fn accept(
                 if stopped.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(None);
                 }
-                socket.poll_accept(cx).map(Some)
+                poll(cx).map(Some)
             });
             match accepted.await {
                 None => return,
-                Some(Ok((stream, _))) => {
+                Some(Ok(stream)) => {
                     is_failing = false;
-                    let _ = stream.set_nodelay(true); // Fails only on a socket that is gone.
                     serve(stream);
                 }
                 Some(Err(error)) => {

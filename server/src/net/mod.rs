@@ -11,6 +11,7 @@ mod retire;
 mod socket;
 mod timers;
 mod tls;
+mod unix;
 mod websocket;
 mod worker;
 
@@ -19,4 +20,5 @@ pub(crate) use listen::{Listener, bind};
 pub use pipe::Pipe;
 pub(crate) use tls::Encryption;
 pub use tls::{HandshakeFirst, TlsError, TlsFacts, TlsOptions, TlsVersion};
+pub(crate) use unix::{UnixBound, bind_unix};
 pub(crate) use websocket::{CookieNames, Place, Rules, WebsocketListener};

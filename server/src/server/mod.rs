@@ -4,6 +4,7 @@ mod assemble;
 mod error;
 mod reload;
 mod retire;
+mod unix;
 mod websocket;
 
 use std::fmt;
@@ -37,6 +38,8 @@ pub struct Server {
     door: Arc<NatsDoor>,
     encryption: Arc<Encryption>,
     websocket: Option<WebsocketPort>,
+    /// The door behind the Unix-domain socket.
+    unix: Option<Arc<NatsDoor>>,
     /// What holds now; changed by a reload.
     options: Mutex<Builder>,
     gone: AllGone,
@@ -59,6 +62,7 @@ impl Server {
             .map_err(|(address, source)| StartError::Listen { address, source })?;
         let (socket, address) = assemble::bind_first(&options.host, options.port).await?;
         let websocket = websocket::bind(&options).await?;
+        let unix = unix::bind(&options).await?;
         let host = Arc::new(assemble::host(&options));
         tracing::info!("  Name:     {}", terms.info.server_name);
         tracing::info!("  ID:       {}", terms.info.server_id);
@@ -83,6 +87,7 @@ impl Server {
             door,
             encryption,
             websocket: None,
+            unix: None,
             options: Mutex::new(options),
             gone,
             #[cfg(feature = "http")]
@@ -100,6 +105,7 @@ impl Server {
             }
             nats::Encryption::Required => tracing::info!("TLS required for client connections"),
         }
+        server.unix = unix.map(|bound| server.listen_unix(bound));
         tracing::info!("Server is ready");
         Ok(server)
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Server, StartError, assemble};
+use super::{Server, StartError, assemble, unix};
 use crate::options::{Builder, Difference};
 
 /// An option that has changed.
@@ -47,6 +47,9 @@ impl Server {
         encrypted.map_err(|error| ReloadError::Options(StartError::Tls(error)))?;
         let port = self.address.port();
         self.door.set_way(assemble::way(&options, port));
+        if let Some(door) = &self.unix {
+            door.set_way(unix::way(&self.door.way()));
+        }
         terms.room_up_to = self.host.table.make_room_for(options.connections_max);
         self.hub.set_write_deadline(options.write_deadline);
         if let Some(port) = &self.websocket {

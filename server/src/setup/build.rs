@@ -36,6 +36,9 @@ pub(super) fn builder(settings: &Settings, digest: &str, host: &str, port: u16) 
     if let Some(tls) = tls::of_server(settings) {
         builder = builder.tls(tls);
     }
+    if let Some(unix) = &settings.unix {
+        builder = builder.unix_socket(&unix.path.value, unix.mode);
+    }
     if let Some(websocket) = websocket::of_block(settings) {
         builder = builder.websocket(websocket);
     }

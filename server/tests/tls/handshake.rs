@@ -282,3 +282,14 @@ async fn what_is_wrong_with_the_files_is_told() {
         );
     }
 }
+
+#[tokio::test]
+async fn who_encrypts_where_nobody_does_is_told_of() {
+    let server = Server::builder().port(0).start().await.unwrap();
+    let log = Log::keep();
+    let mut typist = dial(&server).await;
+    typist.line().await;
+    let knows = Knows::of(&Authority::new());
+    assert!(knows.encrypt(typist.into_stream()).await.is_err());
+    log.until("TLS was spoken on a port without it").await;
+}

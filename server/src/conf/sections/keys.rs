@@ -127,8 +127,7 @@ pub(crate) const KNOWN: &[Known<Settings>] = known! {
     "ocsp_cache" => Missing(NO_OCSP, NO_OCSP_HELP);
     // Other listeners and links.
     "websocket" / "ws" => Obeyed(listeners::websocket);
-    "unix" => Ahead(
-        listeners::unix, &Missing("there is no such listener yet", "clients use the port"));
+    "unix" => Obeyed(listeners::unix);
     "mqtt" => Listener("there is no MQTT port yet", "MQTT clients cannot connect");
     "leafnodes" / "leaf" => Listener(NO_LINKS, NO_LINKS_HELP);
     "cluster" => Listener(NO_LINKS, NO_LINKS_HELP);

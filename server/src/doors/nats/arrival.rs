@@ -130,7 +130,7 @@ impl Arrival for NatsArrival {
             Some(why) => {
                 let address = self.origin.address;
                 let address = address.map_or_else(String::new, |address| address.to_string());
-                tracing::error!(cid, %address, "TLS handshake error: {why}");
+                tracing::error!(cid, remote = %address, "TLS handshake error: {why}");
             }
             None => tracing::debug!(cid, "{reason}"),
         }
