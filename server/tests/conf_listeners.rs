@@ -72,10 +72,14 @@ fn when_the_handshake_comes() {
 #[test]
 fn which_ciphers_and_curves() {
     let suite = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256";
+    let ciphers = tls(&format!("cipher_suites: [{suite}]")).ciphers.unwrap();
     assert_eq!(
-        tls(&format!("cipher_suites: [{suite}]")).ciphers,
-        Some(vec![suite])
+        (ciphers[0], ciphers.len()),
+        (suite, 4),
+        "those of TLS 1.3 stay"
     );
+    let newest = tls("cipher_suites: [TLS_AES_256_GCM_SHA384]").ciphers;
+    assert_eq!(newest, Some(vec!["TLS_AES_256_GCM_SHA384"]));
     assert_eq!(
         tls("curve_preferences: [X25519, CurveP256]").curves,
         Some(vec!["X25519", "CurveP256"])
@@ -202,6 +206,14 @@ fn listeners_of_browsers_that_cannot_be() {
     complains(
         "ws {port: 1}",
         "a.conf:1:4: websocket needs tls { cert_file, key_file }",
+    );
+    fails(
+        "authorization {user: a, token: b}",
+        "a.conf:2:15: cannot have a user/pass and a token",
+    );
+    fails(
+        "advertise: \"x:y\"",
+        "a.conf:2:12: \"x:y\" is no address: its port is no number to 65535",
     );
     fails("origins: x", "a.conf:2:10: \"x\" is no origin");
     fails(

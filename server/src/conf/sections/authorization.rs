@@ -93,6 +93,9 @@ pub(crate) fn of_listener(field: &mut Field<'_>) -> Result<Option<Authorization>
         LISTENER_KEYS,
         &mut it,
     );
+    if it.token.is_some() && (it.user.is_some() || it.password.is_some()) {
+        return Err(field.error("cannot have a user/pass and a token"));
+    }
     Ok(Some(it))
 }
 

@@ -196,6 +196,28 @@ impl Field<'_> {
         Ok((host, self.port_of(number)?))
     }
 
+    /// An address to tell others: a host, perhaps with a port.
+    pub(crate) fn advertised(&self) -> Result<Option<Placed<String>>, Diagnostic> {
+        let address = self.some_placed()?;
+        let Some(text) = address.as_ref().map(|it| it.value.as_str()) else {
+            return Ok(None);
+        };
+        let port = match text.strip_prefix('[') {
+            Some(rest) => rest.split_once("]:").map(|(_, port)| port),
+            None => text
+                .rsplit_once(':')
+                .filter(|(host, _)| !host.contains(':'))
+                .map(|(_, port)| port),
+        };
+        if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+            let text = format!("{text:?} is no address: its port is no number to 65535");
+            return Err(self
+                .error(text)
+                .help("such as nats.example.com or 10.0.0.7:4222"));
+        }
+        Ok(address)
+    }
+
     /// A port: zero is the default, below zero takes a free one.
     pub(crate) fn port_of(&self, number: i64) -> Result<Option<u16>, Diagnostic> {
         match number {

@@ -31,7 +31,7 @@ const WEBSOCKET_KEYS: &[Known<RawWebSocket>] = known! {
     "listen" => Obeyed(|field, it| set(&mut it.at, field.address().map(Some)));
     "host" / "net" => Obeyed(|field, it| set(&mut it.host, field.some_text()));
     "port" => Obeyed(|field, it| set(&mut it.port, field.port()));
-    "advertise" => Obeyed(|field, it| set(&mut it.block.advertise, field.some_placed()));
+    "advertise" => Obeyed(|field, it| set(&mut it.block.advertise, field.advertised()));
     "no_tls" => Obeyed(|field, it| set(&mut it.is_plain, field.boolean()));
     "tls" => Ahead(
         |field, it| set(&mut it.block.tls, tls(field)),

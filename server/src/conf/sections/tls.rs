@@ -196,7 +196,17 @@ fn ciphers(field: &mut Field<'_>, raw: &Raw) -> Result<Option<Vec<&'static str>>
     }
     match (raw.ciphers.first(), known.is_empty()) {
         (Some(first), true) => Err(Diagnostic::error(first.span, "no cipher suite is left")),
-        (Some(_), false) => Ok(Some(known)),
+        (Some(_), false) => {
+            // As in Go, whose list is about TLS 1.2 alone: those of 1.3 are there in any case.
+            let is_newest = |name: &&str| !name.contains("_ECDHE_");
+            if !known.iter().any(is_newest) {
+                let all = CIPHERS
+                    .iter()
+                    .filter(|(_, support)| matches!(support, Support::Full));
+                known.extend(all.map(|(name, _)| *name).filter(is_newest));
+            }
+            Ok(Some(known))
+        }
         (None, _) => Ok(None),
     }
 }

@@ -165,27 +165,7 @@ pub(crate) fn lame_duck_grace_period(field: &mut Field<'_>, settings: &mut Setti
 }
 
 pub(crate) fn client_advertise(field: &mut Field<'_>, settings: &mut Settings) -> Done {
-    let address = field.some_placed()?;
-    if let Some(address) = &address {
-        let port = match address.strip_prefix('[') {
-            Some(rest) => rest.split_once("]:").map(|(_, port)| port),
-            None => address
-                .rsplit_once(':')
-                .filter(|(host, _)| !host.contains(':'))
-                .map(|it| it.1),
-        };
-        if port.is_some_and(|port| port.parse::<u16>().is_err()) {
-            let text = format!(
-                "{:?} is no address: its port is no number to 65535",
-                address.value
-            );
-            return Err(field
-                .error(text)
-                .help("such as nats.example.com or 10.0.0.7:4222"));
-        }
-    }
-    settings.client_advertise = address;
-    Ok(())
+    set(&mut settings.client_advertise, field.advertised())
 }
 
 /// An array of texts, or one text with blanks or commas between them.
