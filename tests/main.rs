@@ -46,6 +46,7 @@ mod limits;
 mod monitor;
 mod slow;
 mod split;
+mod websocket;
 mod wire;
 
 fn run(test: impl Future<Output = ()>) {

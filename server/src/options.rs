@@ -280,7 +280,11 @@ impl Builder {
         let differs = self.authorization != new.authorization;
         compare_secretly("authorization", "Authorization", true, differs);
         let differs = self.websocket != new.websocket;
-        compare_secretly("websocket", "Websocket", false, differs);
+        let can_change = match (&self.websocket, &new.websocket) {
+            (Some(old), Some(new)) => old.can_become(new),
+            _ => false,
+        };
+        compare_secretly("websocket", "Websocket", can_change, differs);
         found.extend(self.other_tls(new));
         found
     }

@@ -21,6 +21,8 @@ pub enum Auth {
     Permissions,
     /// A timeout that a test can wait for.
     Hurried,
+    /// `page` by WebSocket, `program` by TCP, `both`; each is its own password.
+    Ways,
 }
 
 impl Auth {
@@ -32,6 +34,7 @@ impl Auth {
             "guest" => Self::Guest,
             "permissions" => Self::Permissions,
             "hurried" => Self::Hurried,
+            "ways" => Self::Ways,
             _ => return Err(format!("unknown list of users: {name}")),
         })
     }
@@ -41,6 +44,7 @@ impl Auth {
         match self {
             Self::Token => "authorization { token: t0ken }",
             Self::Single => "authorization { user: solo, password: s3cret }",
+            Self::Ways => WAYS,
             Self::Users => USERS,
             Self::Guest => GUEST,
             Self::Permissions => PERMISSIONS,
@@ -57,6 +61,10 @@ impl Auth {
             Self::Hurried => new
                 .user_and_password("solo", "s3cret")
                 .timeout(Duration::from_millis(200)),
+            Self::Ways => new
+                .user(User::new("page", "page").connection_types([ConnectionType::Websocket]))
+                .user(User::new("program", "program").connection_types([ConnectionType::Standard]))
+                .user(User::new("both", "both")),
             Self::Users => users(new),
             Self::Guest => {
                 let may = Permissions::new()
@@ -73,6 +81,12 @@ impl Auth {
 
 /// `pass`, as cheaply as bcrypt can.
 const HASH: &str = "$2a$04$AY19iUOe1XMIvyxE22Cy/.Ndy4vxA8vy7.ijnuyMKIQN6ikT.oQia";
+
+const WAYS: &str = r#"authorization { users [
+    {user: page, password: page, connection_types: [WEBSOCKET]}
+    {user: program, password: program, connection_types: [STANDARD]}
+    {user: both, password: both}
+] }"#;
 
 const USERS: &str = r#"authorization { users [
     {user: a, password: a}, {user: b, password: b}

@@ -176,6 +176,11 @@ impl Client {
         }
     }
 
+    /// The connection without anything around it, for tests that count memory.
+    pub fn into_socket(self) -> tokio::net::TcpStream {
+        self.wire.into_socket()
+    }
+
     /// Every byte up to the end of the connection.
     pub async fn bytes_until_end(&mut self) -> Vec<u8> {
         while !self.wire.is_ended() {

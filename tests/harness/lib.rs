@@ -18,6 +18,7 @@ mod sent;
 mod target;
 mod text;
 mod transcript;
+mod websocket;
 mod wire;
 
 pub use alone::{alone, descriptors, descriptors_max, resident_bytes};
@@ -28,6 +29,7 @@ pub use options::Options;
 pub use run::{Pace, run_file, run_text};
 pub use target::{Running, Target};
 pub use text::show;
+pub use websocket::{Answer, Frame, Frames, Request, Sent, Websocket};
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::auth::Auth;
+use crate::websocket::Websocket;
 
 /// What a server is started with; `None` keeps its default.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,6 +33,8 @@ pub struct Options {
     pub max_closed_clients: Option<usize>,
     /// Whether there is a monitoring port.
     pub is_monitored: bool,
+    /// The WebSocket listener, if there is one.
+    pub websocket: Option<Websocket>,
     /// Whether headers are switched off.
     pub no_headers: bool,
 }

@@ -50,6 +50,9 @@ impl Ours {
         if options.is_monitored {
             builder = builder.monitor(MonitorOptions::port(0));
         }
+        if let Some(websocket) = &options.websocket {
+            builder = builder.websocket(websocket.options());
+        }
         let server = builder
             .start()
             .await
@@ -63,6 +66,10 @@ impl Ours {
 
     pub(crate) fn monitor(&self) -> Option<SocketAddr> {
         self.0.monitor_addr()
+    }
+
+    pub(crate) fn websocket(&self) -> Option<SocketAddr> {
+        self.0.websocket_addr()
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -12,14 +12,22 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::options::Options;
+use crate::websocket::Websocket;
 
 /// A nats-server that runs until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Reference {
     process: Child,
-    address: SocketAddr,
-    monitor: Option<SocketAddr>,
+    addresses: Addresses,
     _folder: TempDir,
+}
+
+/// Where it listens.
+#[derive(Debug)]
+struct Addresses {
+    clients: SocketAddr,
+    monitor: Option<SocketAddr>,
+    websocket: Option<SocketAddr>,
 }
 
 impl Reference {
@@ -37,13 +45,12 @@ impl Reference {
         let log = process.stderr.take().ok_or("nats-server has no log")?;
         let mut log = BufReader::new(log).lines();
         match wait_until_ready(&mut log) {
-            Ok((address, monitor)) => {
+            Ok(addresses) => {
                 // Read on, or a full pipe would stop the server.
                 std::thread::spawn(move || log.for_each(drop));
                 Ok(Self {
                     process,
-                    address,
-                    monitor,
+                    addresses,
                     _folder: folder,
                 })
             }
@@ -65,11 +72,15 @@ impl Reference {
     }
 
     pub(crate) fn monitor(&self) -> Option<SocketAddr> {
-        self.monitor
+        self.addresses.monitor
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.addresses.clients
+    }
+
+    pub(crate) fn websocket(&self) -> Option<SocketAddr> {
+        self.addresses.websocket
     }
 }
 
@@ -81,11 +92,10 @@ impl Drop for Reference {
 }
 
 /// Reads the log up to the line that says it is ready.
-fn wait_until_ready(
-    log: &mut Lines<BufReader<ChildStderr>>,
-) -> Result<(SocketAddr, Option<SocketAddr>), String> {
+fn wait_until_ready(log: &mut Lines<BufReader<ChildStderr>>) -> Result<Addresses, String> {
     let mut seen = String::new();
-    let (mut address, mut monitor) = (None, None);
+    let mut address = None;
+    let (mut monitor, mut websocket) = (None, None);
     for line in log {
         let line = line.map_err(|error| format!("nats-server's log: {error}"))?;
         if let Some((_, text)) = line.split_once("Listening for client connections on ") {
@@ -94,9 +104,16 @@ fn wait_until_ready(
         if let Some((_, text)) = line.split_once("Starting http monitor on ") {
             monitor = text.trim().parse().ok();
         }
+        if let Some((_, text)) = line.split_once("Listening for websocket clients on ws://") {
+            websocket = text.trim().parse().ok();
+        }
         if line.contains("Server is ready") {
-            let address = address.ok_or(format!("no address in the log of nats-server: {seen}"))?;
-            return Ok((address, monitor));
+            let clients = address.ok_or(format!("no address in the log of nats-server: {seen}"))?;
+            return Ok(Addresses {
+                clients,
+                monitor,
+                websocket,
+            });
         }
         seen.push_str(&line);
         seen.push('\n');
@@ -126,6 +143,7 @@ fn config(options: &Options) -> String {
             .no_headers
             .then(|| "no_header_support: true".to_owned()),
         options.auth.map(|auth| auth.config().to_owned()),
+        options.websocket.as_ref().map(Websocket::config),
     ];
     lines
         .into_iter()

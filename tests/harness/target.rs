@@ -91,6 +91,18 @@ impl Running {
         address.expect("a server that is monitored")
     }
 
+    /// Where it listens for WebSockets.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn websocket(&self) -> SocketAddr {
+        let address = match &self.server {
+            Server::Ours(ours) => ours.websocket(),
+            Server::Reference(reference) => reference.websocket(),
+        };
+        address.expect("it was started with a WebSocket listener")
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

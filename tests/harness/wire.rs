@@ -38,6 +38,11 @@ impl Wire {
         })
     }
 
+    /// The connection without anything around it.
+    pub(crate) fn into_socket(self) -> TcpStream {
+        self.socket
+    }
+
     /// Sends `bytes`. A connection the server has closed swallows them: reading will tell.
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         match within(self.socket.write_all(bytes)).await {

@@ -68,14 +68,19 @@ impl Listener {
     /// Accepts on `socket` until the server stops.
     pub(crate) fn listen(self, socket: TcpListener) {
         let hub = Arc::clone(&self.hub);
+        self.keep_fresh();
+        accept(&hub, socket, move |stream| self.welcome(stream));
+    }
+
+    /// Has certificates read again when their files change, where there are any.
+    pub(super) fn keep_fresh(&self) {
         if let Some(encryption) = &self.encryption {
             let (listener, encryption) = (self.clone(), Arc::clone(encryption));
-            hub.spawn(async move {
+            self.hub.spawn(async move {
                 let watch = std::pin::pin!(tls::keep_fresh(encryption));
                 listener.until_closed(watch).await;
             });
         }
-        accept(&hub, socket, move |stream| self.welcome(stream));
     }
 
     /// Serves a connection, or has it encrypted first.
@@ -117,7 +122,10 @@ impl Listener {
     }
 
     /// What comes of `work`; none if nobody new is to be accepted before.
-    async fn until_closed<T>(&self, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    pub(super) async fn until_closed<T>(
+        &self,
+        mut work: Pin<&mut impl Future<Output = T>>,
+    ) -> Option<T> {
         let mut closed = std::pin::pin!(self.hub.closed());
         std::future::poll_fn(|cx| match closed.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(None),

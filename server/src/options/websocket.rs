@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::net::TlsOptions;
 use crate::peer::Authorization;
 
 /// A listener for WebSockets, for [`Builder::websocket`](crate::Builder::websocket).
@@ -22,6 +23,7 @@ use crate::peer::Authorization;
 pub struct WebsocketOptions {
     pub(crate) host: Option<String>,
     pub(crate) port: u16,
+    pub(crate) tls: Option<TlsOptions>,
     pub(crate) same_origin: bool,
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) handshake_timeout: Duration,
@@ -42,6 +44,7 @@ impl WebsocketOptions {
         Self {
             host: None,
             port,
+            tls: None,
             same_origin: false,
             allowed_origins: Vec::new(),
             handshake_timeout: Duration::from_secs(2),
@@ -59,6 +62,12 @@ impl WebsocketOptions {
     /// Listens on this address or host name. Default: the server's.
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.host = Some(host.into());
+        self
+    }
+
+    /// Encrypts the connections, from their first byte on: `wss://`. Default: all are in the open.
+    pub fn tls(mut self, tls: TlsOptions) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -131,5 +140,14 @@ impl WebsocketOptions {
     pub fn ping_interval(mut self, interval: Duration) -> Self {
         self.ping_interval = Some(interval);
         self
+    }
+
+    /// Whether a server that runs can take these options over: only certificates may differ.
+    pub(crate) fn can_become(&self, other: &Self) -> bool {
+        let with_tls_of_other = Self {
+            tls: other.tls.clone(),
+            ..self.clone()
+        };
+        self.tls.is_some() == other.tls.is_some() && with_tls_of_other == *other
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Server, StartError, assemble, unix};
+use crate::net::Prepared;
 use crate::options::{Builder, Difference};
 
 /// An option that has changed.
@@ -43,8 +44,11 @@ impl Server {
         }
         let info = self.nats.terms().info.clone();
         let mut terms = assemble::terms(&options, info).map_err(ReloadError::Options)?;
-        let encrypted = self.encryption.change(options.tls.clone());
-        encrypted.map_err(|error| ReloadError::Options(StartError::Tls(error)))?;
+        let prepared =
+            |tls| Prepared::new(tls).map_err(|error| ReloadError::Options(StartError::Tls(error)));
+        let websocket = options.websocket.as_ref();
+        let beside = prepared(websocket.and_then(|websocket| websocket.tls.clone()))?;
+        self.encryption.obey(prepared(options.tls.clone())?);
         let port = self.address.port();
         self.door.set_way(assemble::way(&options, port));
         if let Some(door) = &self.unix {
@@ -53,7 +57,7 @@ impl Server {
         terms.room_up_to = self.host.table.make_room_for(options.connections_max);
         self.hub.set_write_deadline(options.write_deadline);
         if let Some(port) = &self.websocket {
-            port.obey(&options);
+            port.obey(&options, beside);
         }
         #[cfg(feature = "http")]
         if let Some(monitoring) = &self.monitoring {

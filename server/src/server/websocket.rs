@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::net::TcpListener;
 
 use super::{Server, StartError, assemble};
-use crate::doors::nats::{Encryption, NatsDoor, Way};
-use crate::net::{CookieNames, Place, Rules, WebsocketListener};
+use crate::doors::nats::{self, NatsDoor, Way};
+use crate::net::{CookieNames, Encryption, Place, Prepared, Rules, TlsOptions, WebsocketListener};
 use crate::options::{Builder, WebsocketOptions};
 use crate::peer::{Access, ConnectionType};
 
@@ -33,6 +33,7 @@ const OWN_HEADER_PREFIX: &str = "sec-websocket-";
 pub(super) struct WebsocketPort {
     pub(super) address: SocketAddr,
     inflated_max: Arc<AtomicU64>,
+    encryption: Arc<Encryption>,
 }
 
 /// A listener that is bound, and serves nobody so far.
@@ -41,6 +42,7 @@ pub(super) struct Bound {
     address: SocketAddr,
     rules: Rules,
     way: Way,
+    encryption: Arc<Encryption>,
 }
 
 /// Who may connect, where that is not as for everybody.
@@ -74,21 +76,28 @@ pub(super) async fn bind(options: &Builder) -> Result<Option<Bound>, StartError>
         return Ok(None);
     };
     let rules = rules(websocket, options)?;
+    let encryption = Encryption::new(websocket.tls.clone()).map_err(StartError::Tls)?;
     let host = websocket.host.as_ref().unwrap_or(&options.host);
     let (socket, address) = assemble::bind_first(host, websocket.port).await?;
+    let tls = websocket.tls.as_ref();
     let way = Way {
         kind: ConnectionType::Websocket,
         host: host.clone(),
         port: address.port(),
-        encryption: Encryption::None,
+        encryption: match tls {
+            None => nats::Encryption::None,
+            Some(_) => nats::Encryption::Required,
+        },
+        is_verified: tls.is_some_and(TlsOptions::wants_certificates),
+        maps_certificates: tls.is_some_and(TlsOptions::maps_certificates),
         ping_interval: websocket.ping_interval,
-        ..Way::default()
     };
     Ok(Some(Bound {
         socket,
         address,
         rules,
         way,
+        encryption,
     }))
 }
 
@@ -98,23 +107,36 @@ impl Bound {
         let port = WebsocketPort {
             address: self.address,
             inflated_max: Arc::clone(&self.rules.inflated_max),
+            encryption: Arc::clone(&self.encryption),
         };
+        let scheme = match self.rules.is_encrypted {
+            true => "wss",
+            false => "ws",
+        };
+        let mut listener = server.listener(&NatsDoor::new(&server.nats, self.way));
+        listener.encryption = Some(self.encryption);
         let listener = WebsocketListener {
-            listener: server.listener(&NatsDoor::new(&server.nats, self.way)),
+            listener,
             rules: self.rules,
         };
         listener.listen(self.socket);
-        tracing::info!("Listening for websocket clients on ws://{}", self.address);
-        tracing::warn!("Websocket not configured with TLS. DO NOT USE IN PRODUCTION!");
+        tracing::info!(
+            "Listening for websocket clients on {scheme}://{}",
+            self.address
+        );
+        if scheme == "ws" {
+            tracing::warn!("Websocket not configured with TLS. DO NOT USE IN PRODUCTION!");
+        }
         port
     }
 }
 
 impl WebsocketPort {
     /// Follows what of the options can change.
-    pub(super) fn obey(&self, options: &Builder) {
-        self.inflated_max
-            .store(inflated_max(options), Ordering::Relaxed);
+    pub(super) fn obey(&self, options: &Builder, encryption: Prepared) {
+        let inflated_max = inflated_max(options);
+        self.inflated_max.store(inflated_max, Ordering::Relaxed);
+        self.encryption.obey(encryption);
     }
 }
 
@@ -142,7 +164,7 @@ fn rules(websocket: &WebsocketOptions, options: &Builder) -> Result<Rules, Start
         },
         headers: websocket.headers.clone(),
         inflated_max: Arc::new(AtomicU64::new(inflated_max(options))),
-        is_encrypted: false,
+        is_encrypted: websocket.tls.is_some(),
     })
 }
 

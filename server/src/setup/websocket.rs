@@ -3,7 +3,7 @@
 use dunlin_server::conf::{self, Settings};
 use dunlin_server::{Authorization, WebsocketOptions};
 
-use super::access;
+use super::{access, tls};
 
 /// The listener that is asked for; on every address of the machine if none is named.
 pub(super) fn of_block(settings: &Settings) -> Option<WebsocketOptions> {
@@ -32,6 +32,9 @@ pub(super) fn of_block(settings: &Settings) -> Option<WebsocketOptions> {
         user_cookie;
         pass_cookie;
         token_cookie;
+    }
+    if let Some(tls) = &block.tls {
+        it = it.tls(tls::of_block(tls));
     }
     if let Some(user) = &block.no_auth_user {
         it = it.no_auth_user(&user.value);

@@ -10,7 +10,7 @@ use crate::conf::language::Value;
 use crate::conf::report::{Diagnostic, Severity};
 use crate::conf::settings::{Address, Placed, Settings, Unix, WebSocket};
 
-use Standing::{Ahead, Obeyed, Refused};
+use Standing::{Obeyed, Refused};
 
 /// Headers of an answer that are the server's own.
 const OWN_HEADERS: [&str; 5] = [
@@ -33,9 +33,7 @@ const WEBSOCKET_KEYS: &[Known<RawWebSocket>] = known! {
     "port" => Obeyed(|field, it| set(&mut it.port, field.port()));
     "advertise" => Obeyed(|field, it| set(&mut it.block.advertise, field.advertised()));
     "no_tls" => Obeyed(|field, it| set(&mut it.is_plain, field.boolean()));
-    "tls" => Ahead(
-        |field, it| set(&mut it.block.tls, tls(field)),
-        &Refused("there is no wss:// yet", "what browsers send would travel in the open"));
+    "tls" => Obeyed(|field, it| set(&mut it.block.tls, tls(field)));
     "same_origin" => Obeyed(|field, it| set(&mut it.block.same_origin, field.boolean()));
     "allowed_origins" / "allowed_origin" / "allow_origins" / "allow_origin" / "origins" / "origin" =>
         Obeyed(allowed_origins);

@@ -72,6 +72,21 @@ impl Encryption {
         let (tls, secured) = current.handshake(stream, is_first).await?;
         Ok(Opened::Encrypted(Box::new(tls), secured))
     }
+
+    /// Encrypts before anything is said, for listeners that speak in no other way; none where too
+    /// many handshakes are under way, or were begun lately.
+    pub(in crate::net) async fn open_first(
+        &self,
+        current: &Current,
+        stream: TcpStream,
+    ) -> Option<Result<(Tls, Box<Secured>), Failure>> {
+        let _permit = self.begin()?;
+        let now = tokio::time::Instant::now().into_std();
+        if !self.is_within_rate(current.options.rate_max, now) {
+            return None;
+        }
+        Some(current.handshake(stream, true).await)
+    }
 }
 
 impl Current {

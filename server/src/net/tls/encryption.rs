@@ -26,6 +26,9 @@ pub(crate) struct Encryption {
     rate: Mutex<Rate>,
 }
 
+/// Another encryption, read and found good, so that several can change together or none.
+pub(crate) struct Prepared(Option<Arc<Current>>);
+
 /// What holds for connections made now.
 pub(in crate::net) struct Current {
     pub(super) options: TlsOptions,
@@ -47,9 +50,8 @@ impl Encryption {
     ///
     /// A file cannot be read, or does not hold what it should; a name means nothing.
     pub(crate) fn new(options: Option<TlsOptions>) -> Result<Arc<Self>, TlsError> {
-        let current = options.map(Current::new).transpose()?;
         Ok(Arc::new(Self {
-            current: RwLock::new(current.map(Arc::new)),
+            current: RwLock::new(Prepared::new(options)?.0),
             under_way: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
             rate: Mutex::default(),
         }))
@@ -60,15 +62,9 @@ impl Encryption {
         self.current.read().clone()
     }
 
-    /// Encrypts new connections as `options` have it.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Encryption::new`]; everything stays as it was then.
-    pub(crate) fn change(&self, options: Option<TlsOptions>) -> Result<(), TlsError> {
-        let current = options.map(Current::new).transpose()?;
-        *self.current.write() = current.map(Arc::new);
-        Ok(())
+    /// Encrypts new connections as `change` has it.
+    pub(crate) fn obey(&self, change: Prepared) {
+        *self.current.write() = change.0;
     }
 
     /// Lets `fresh` take the place of `stale`, if that is what holds.
@@ -102,6 +98,16 @@ impl Encryption {
         }
         rate.begun += 1;
         rate.begun <= most
+    }
+}
+
+impl Prepared {
+    /// # Errors
+    ///
+    /// As for [`Encryption::new`].
+    pub(crate) fn new(options: Option<TlsOptions>) -> Result<Self, TlsError> {
+        let current = options.map(Current::new).transpose()?;
+        Ok(Self(current.map(Arc::new)))
     }
 }
 

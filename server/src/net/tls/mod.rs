@@ -21,5 +21,6 @@ pub use options::{HandshakeFirst, TlsOptions, TlsVersion};
 
 pub(super) use accept::Opened;
 pub(super) use encryption::Current;
-pub(crate) use encryption::Encryption;
+pub(crate) use encryption::{Encryption, Prepared};
+pub(super) use failure::Failure;
 pub(super) use watch::keep_fresh;

@@ -92,6 +92,11 @@ impl Decoder {
         }
     }
 
+    /// Whether the next call will fail, though the last one had something to give.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
     /// Takes from `input` what fits into `output`; stops at an event.
     ///
     /// # Errors

@@ -4,20 +4,24 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::deflate::Pool;
 use super::handshake::{self, Agreement};
 use super::rules::Rules;
 use super::stream::WebSocket;
 use crate::link::{Origin, Reason, Secured};
-use crate::net::listen::Listener;
+use crate::net::listen::{Listener, accept};
 use crate::net::socket::{Socket, Tcp};
+use crate::net::tls::Failure;
 
 /// How much is read of a request at a time, in bytes: most are shorter.
 const PIECE_LEN: usize = 2048;
+
+/// What the log says of who speaks in the open to an encrypted port.
+const PLAIN_HELP: &str =
+    "client began without a TLS handshake, but this port is encrypted: use wss://";
 
 /// A listener for WebSockets.
 pub(crate) struct WebsocketListener {
@@ -36,20 +40,40 @@ impl WebsocketListener {
     /// Accepts on `socket` until the server stops.
     pub(crate) fn listen(self, socket: TcpListener) {
         let hub = Arc::clone(&self.listener.hub);
+        self.listener.keep_fresh();
         let shared = Arc::new(Shared {
             listener: self.listener,
             rules: self.rules,
             pool: Pool::new(),
         });
-        crate::net::listen::accept(&hub, socket, move |stream| {
+        accept(&hub, socket, move |stream| {
             let shared = Arc::clone(&shared);
             let hub = Arc::clone(&shared.listener.hub);
-            hub.spawn(async move { shared.serve(Tcp(stream), None).await });
+            hub.spawn(async move { shared.welcome(stream).await });
         });
     }
 }
 
 impl Shared {
+    /// Serves one connection, encrypted if the listener is.
+    async fn welcome(&self, stream: TcpStream) {
+        let encryption = self.listener.encryption.as_ref();
+        let current = encryption.and_then(|encryption| encryption.current());
+        let Some((encryption, current)) = encryption.zip(current) else {
+            return self.serve(Tcp(stream), None).await;
+        };
+        let address = stream.peer_addr().ok();
+        let opening = std::pin::pin!(encryption.open_first(&current, stream));
+        let why = match self.listener.until_closed(opening).await {
+            Some(Some(Ok((tls, secured)))) => return self.serve(tls, Some(secured)).await,
+            Some(Some(Err(Failure::NotTls(_)))) => PLAIN_HELP.to_owned(),
+            Some(Some(Err(failure))) if failure.is_notable() => failure.to_string(),
+            Some(None) => "too many handshakes".to_owned(),
+            Some(Some(Err(_))) | None => return,
+        };
+        tracing::warn!(?address, "websocket TLS handshake error: {why}");
+    }
+
     /// Serves one connection: its handshake here, the rest in a task of its own.
     async fn serve<S: Socket>(&self, socket: S, secured: Option<Box<Secured>>) {
         let Some(agreement) = self.agree(&socket).await else {
@@ -72,18 +96,9 @@ impl Shared {
 
     /// The handshake, within its time, and no longer than the server runs.
     async fn agree<S: Socket>(&self, socket: &S) -> Option<Agreement> {
-        let mut stopped = std::pin::pin!(self.listener.hub.closed());
         let limit = self.rules.handshake_timeout;
-        let mut handshake = std::pin::pin!(tokio::time::timeout(limit, self.shake(socket)));
-        poll_fn(|cx| match stopped.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(None),
-            Poll::Pending => handshake
-                .as_mut()
-                .poll(cx)
-                .map(Result::ok)
-                .map(Option::flatten),
-        })
-        .await
+        let shaking = std::pin::pin!(tokio::time::timeout(limit, self.shake(socket)));
+        self.listener.until_closed(shaking).await?.ok()?
     }
 
     /// Reads the request and answers it.

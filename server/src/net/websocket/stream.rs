@@ -172,7 +172,6 @@ impl Reading {
             self.kept.extend_from_slice(&output[..read]);
         }
         let mut input = std::mem::take(&mut self.kept);
-        let mut is_broken = false;
         loop {
             match decoder.decode(&input, &mut output[heard.len..]) {
                 Ok(decoded) => {
@@ -194,12 +193,10 @@ impl Reading {
                     self.state = State::Broken;
                     break;
                 }
-                Err(_) => {
-                    is_broken = true; // Said again when what came before has been taken.
-                    break;
-                }
+                Err(_) => break, // Said again when what came before has been taken.
             }
         }
+        let is_broken = matches!(&self.state, State::Open(decoder) if decoder.is_broken());
         let has_news = is_broken || heard.is_end; // For the next call, if this one brings bytes.
         self.has_more = heard.len > 0 && (has_news || heard.len == output.len());
         heard.is_first = self.awaits_first && heard.len > 0;
