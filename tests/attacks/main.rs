@@ -1,0 +1,54 @@
+//! Attacks over real sockets: what other buses broke on, tried on ours.
+//!
+//! `cargo test -p dunlin-tests --test attacks` runs them in the size for every change;
+//! `DUNLIN_ATTACKS=long cargo test --profile checked -p dunlin-tests --test attacks -- --test-threads=1`
+//! in full: ten thousand connections, a million subscriptions, half a gigabyte past dead readers.
+//! Each has a process of its own, so that its memory and descriptors can be counted.
+
+mod bytes;
+mod crowds;
+mod siege;
+mod want;
+
+/// Makes a test out of each attack, in a process of its own.
+macro_rules! attacks {
+    ($($room:ident::$name:ident)*) => {
+        $(#[test]
+        fn $name() {
+            dunlin_tests::alone(stringify!($name), || run($room::$name()));
+        })*
+    };
+}
+
+attacks! {
+    bytes::a_line_without_end
+    bytes::sizes_that_nobody_has_room_for
+    bytes::a_word_at_a_time
+    bytes::subjects_as_long_and_deep_as_lines_allow
+    bytes::headers_by_the_thousand
+    bytes::pings_without_reading
+    bytes::what_other_protocols_say
+    crowds::a_storm_of_connections
+    crowds::a_storm_of_resets
+    crowds::peers_that_are_not_there
+    crowds::readers_that_stall
+    crowds::subscriptions_by_the_million
+}
+
+#[test]
+fn no_descriptor_is_left() {
+    want::under("-n 200", "no_descriptor_is_left", || {
+        run(want::no_descriptor_is_left())
+    });
+}
+
+#[test]
+fn little_memory() {
+    want::under("-v 262144", "little_memory", || run(want::little_memory()));
+}
+
+fn run(attack: impl Future<Output = ()>) {
+    tokio::runtime::Runtime::new()
+        .expect("a runtime")
+        .block_on(attack);
+}
