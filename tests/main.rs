@@ -46,6 +46,7 @@ mod limits;
 mod monitor;
 mod slow;
 mod split;
+mod watching;
 mod websocket;
 mod wire;
 

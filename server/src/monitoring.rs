@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use dunlin_protocol::Info;
 use tokio::net::TcpListener;
 
-use crate::http::{self, MonitorOptions, Serving};
+use crate::http::{self, Gate, MonitorOptions, Serving};
 use crate::monitor::{Facts, Monitor};
 use crate::net::bind;
 use crate::options::Builder;
@@ -67,7 +67,12 @@ impl Bound {
     ) -> Monitoring {
         let told = facts(&self.host, self.address, port, builder, access, info);
         let monitor = Monitor::new(host, told, tokio::time::Instant::now().into_std());
-        let serving = http::serve(self.socket, Arc::clone(&monitor), &self.options.base_path);
+        let serving = http::serve(
+            self.socket,
+            Arc::clone(&monitor),
+            gate(self.address, builder),
+            &self.options.base_path,
+        );
         Monitoring {
             address: self.address,
             host: self.host,
@@ -87,6 +92,7 @@ impl Monitoring {
     pub(crate) fn tell(&self, port: u16, builder: &Builder, access: &Access, info: &Info) {
         let told = facts(&self.host, self.address, port, builder, access, info);
         self.monitor.set_facts(told);
+        self.serving.set_gate(gate(self.address, builder));
     }
 
     /// Accepts nobody any more, and ends what is open soon.
@@ -97,6 +103,19 @@ impl Monitoring {
     /// Resolves when nobody is served any more.
     pub(crate) async fn wait(&mut self) {
         self.serving.wait().await;
+    }
+}
+
+/// Who may see and do what not everybody may.
+fn gate(address: SocketAddr, builder: &Builder) -> Gate {
+    let is_local = address.ip().is_loopback();
+    let options = builder.monitor.as_ref();
+    let is_demanded = options.and_then(|options| options.is_user_demanded);
+    Gate {
+        // The same was found good when the server's own was made.
+        access: Access::new(&builder.authorization).unwrap_or_default(),
+        is_open: !is_demanded.unwrap_or(!is_local),
+        is_local,
     }
 }
 

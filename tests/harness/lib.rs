@@ -24,7 +24,7 @@ mod wire;
 pub use alone::{alone, descriptors, descriptors_max, resident_bytes};
 pub use auth::Auth;
 pub use client::{Arrival, Client, Message};
-pub use http::{Page, fetch, fetch_json};
+pub use http::{Events, Page, fetch, fetch_json, request};
 pub use options::Options;
 pub use run::{Pace, run_file, run_text};
 pub use target::{Running, Target};

@@ -4,11 +4,14 @@
 //! the message path: a page is put together on a thread for slow work, two at a time, and who
 //! reads it slowly, or opens connections without end, is bounded here.
 
+mod events;
+mod gate;
 mod options;
 mod pages;
 mod patience;
-mod root;
 mod routes;
+mod tap;
+mod views;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,10 +20,13 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use parking_lot::RwLock;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::monitor::Monitor;
+use events::Feed;
+pub(crate) use gate::Gate;
 pub use options::MonitorOptions;
 use patience::Patient;
 
@@ -40,21 +46,34 @@ const ENDING_MAX: Duration = Duration::from_millis(500);
 pub(crate) struct Serving {
     stop: watch::Sender<bool>,
     gone: mpsc::Receiver<Infallible>,
+    gate: Arc<RwLock<Arc<Gate>>>,
 }
 
 /// Held by every task; when the last one is dropped, nobody is served any more.
 type Alive = mpsc::Sender<Infallible>;
 
 /// Serves `monitor` on `socket`, below `base_path`, on the runtime of the caller.
-pub(crate) fn serve(socket: TcpListener, monitor: Arc<Monitor>, base_path: &str) -> Serving {
+pub(crate) fn serve(
+    socket: TcpListener,
+    monitor: Arc<Monitor>,
+    gate: Gate,
+    base_path: &str,
+) -> Serving {
     let (stop, stopped) = watch::channel(false);
     let (alive, gone) = mpsc::channel(1);
-    let router = routes::router(monitor, base_path);
+    let feed = Feed::start(Arc::clone(&monitor), stopped.clone(), alive.clone());
+    let gate = Arc::new(RwLock::new(Arc::new(gate)));
+    let router = routes::router(monitor, feed, Arc::clone(&gate), base_path);
     tokio::spawn(accept(socket, router, stopped, alive));
-    Serving { stop, gone }
+    Serving { stop, gone, gate }
 }
 
 impl Serving {
+    /// Lets others through from now on.
+    pub(crate) fn set_gate(&self, gate: Gate) {
+        *self.gate.write() = Arc::new(gate);
+    }
+
     /// Accepts nobody any more, and ends what is open soon.
     pub(crate) fn stop(&self) {
         self.stop.send_replace(true);

@@ -10,6 +10,7 @@ pub struct MonitorOptions {
     pub(crate) port: u16,
     pub(crate) base_path: String,
     pub(crate) config_digest: String,
+    pub(crate) is_user_demanded: Option<bool>,
 }
 
 impl MonitorOptions {
@@ -21,6 +22,7 @@ impl MonitorOptions {
             port,
             base_path: String::new(),
             config_digest: String::new(),
+            is_user_demanded: None,
         }
     }
 
@@ -38,6 +40,14 @@ impl MonitorOptions {
             "" => String::new(),
             inner => format!("/{inner}"),
         };
+        self
+    }
+
+    /// Demands a user of the bus for the dashboard, the tap and the controls, or lets everybody
+    /// through. The pages that nats-server has are open in any case. Default: demanded unless the
+    /// address is a loopback one.
+    pub fn demand_user(mut self, is_demanded: bool) -> Self {
+        self.is_user_demanded = Some(is_demanded);
         self
     }
 

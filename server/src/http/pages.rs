@@ -1,11 +1,15 @@
 //! The pages that the reference server has, under the same paths, as the same JSON.
 
 use axum::body::Body;
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::routes::Shared;
 use crate::monitor::{Connz, Monitor, Query, compact, pretty};
+
+/// What the page for Prometheus is.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// A page of JSON.
 #[derive(Clone, Copy)]
@@ -19,11 +23,14 @@ pub(super) struct Page {
 /// The bytes of a page with its status, or what is wrong with the request.
 type Made = Result<(StatusCode, Vec<u8>), String>;
 
-pub(super) const PAGES: [Page; 14] = [
+pub(super) const PAGES: [Page; 15] = [
     page("/varz", |monitor, _, now| ok(pretty(&monitor.varz(now)))),
     page("/connz", |monitor, query, now| {
         let options = Connz::options(query)?;
         ok(pretty(&monitor.connz(&options, now)))
+    }),
+    page("/slowz", |monitor, query, now| {
+        ok(pretty(&monitor.slowz(query, now)?))
     }),
     page("/subsz", subsz),
     Page {
@@ -87,7 +94,9 @@ fn subsz(monitor: &Monitor, query: &Query<'_>, now: std::time::Instant) -> Made 
 
 /// Puts `page` together where it holds nobody up.
 pub(super) async fn answer(shared: Shared, page: Page, query: String) -> Response {
-    let Shared { monitor, builders } = shared;
+    let Shared {
+        monitor, builders, ..
+    } = shared;
     let now = tokio::time::Instant::now().into_std();
     monitor.count_request(page.counted);
     // The semaphore is never closed.
@@ -103,8 +112,31 @@ pub(super) async fn answer(shared: Shared, page: Page, query: String) -> Respons
     }
 }
 
+/// The page for Prometheus.
+pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
+    let Shared {
+        monitor, builders, ..
+    } = shared;
+    let now = tokio::time::Instant::now().into_std();
+    monitor.count_request("/metrics");
+    // The semaphore is never closed.
+    let _turn = builders.acquire().await;
+    match tokio::task::spawn_blocking(move || monitor.metrics(now)).await {
+        Ok(Ok(page)) => {
+            let mut response = text(StatusCode::OK, page);
+            let kind = HeaderValue::from_static(OPEN_METRICS);
+            response.headers_mut().insert(header::CONTENT_TYPE, kind);
+            response
+        }
+        _ => text(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the page could not be made".to_owned(),
+        ),
+    }
+}
+
 /// JSON that any page of a browser may read, as with the reference server.
-fn json(status: StatusCode, bytes: Vec<u8>) -> Response {
+pub(super) fn json(status: StatusCode, bytes: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = status;
     let headers = response.headers_mut();

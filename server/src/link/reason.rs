@@ -39,6 +39,8 @@ pub(crate) enum Reason {
     MaximumControlLineExceeded,
     /// No-responders was asked for without headers.
     NoRespondersRequiresHeaders,
+    /// Somebody who may do so closed it.
+    Kicked,
     /// The server stops.
     ServerShutdown,
 }
@@ -80,6 +82,7 @@ impl fmt::Display for Reason {
             Self::MaximumPayloadExceeded => "Maximum Message Payload Exceeded",
             Self::MaximumControlLineExceeded => "Maximum Control Line Exceeded",
             Self::NoRespondersRequiresHeaders => "No Responders Requires Headers",
+            Self::Kicked => "Kicked",
             Self::ServerShutdown => "Server Shutdown",
         })
     }

@@ -8,15 +8,21 @@
 
 mod accounts;
 mod connz;
+mod control;
 mod facts;
 mod healthz;
+mod history;
 mod json;
 mod links;
+mod metrics;
 mod process;
 mod query;
 mod requests;
+mod rows;
+mod slowz;
 mod subsz;
 mod time;
+mod tree;
 mod varz;
 
 use std::sync::Arc;
@@ -26,10 +32,12 @@ use parking_lot::RwLock;
 
 pub(crate) use connz::Connz;
 pub(crate) use facts::Facts;
+pub(crate) use history::SAMPLE_INTERVAL;
 pub(crate) use json::{compact, pretty};
 pub(crate) use query::Query;
 
 use crate::peer::Host;
+use history::History;
 use process::Process;
 use requests::Requests;
 use time::Clock;
@@ -46,6 +54,7 @@ pub(crate) struct Monitor {
     clock: Clock,
     process: Process,
     requests: Requests,
+    history: History,
 }
 
 impl Monitor {
@@ -56,6 +65,7 @@ impl Monitor {
             clock: Clock::new(now),
             process: Process::new(),
             requests: Requests::default(),
+            history: History::default(),
         })
     }
 

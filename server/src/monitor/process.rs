@@ -59,6 +59,11 @@ pub(crate) fn resident_bytes() -> u64 {
     pages.and_then(|pages| pages.parse().ok()).unwrap_or(0) * PAGE
 }
 
+/// Files and sockets that are open; 0 where the system does not tell.
+pub(crate) fn open_descriptors() -> u64 {
+    std::fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count() as u64)
+}
+
 /// Processor time of this process, in seconds; 0 where the system does not tell.
 pub(crate) fn processor_seconds() -> f64 {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();

@@ -22,17 +22,16 @@ pub(crate) use crate::auth::{
     Identity, Permissions, nonce,
 };
 pub(crate) use crate::bus::{Delivery, Message, Piece, RUN_MAX, Run, Sink, Subscription};
-pub(crate) use crate::link::{Reason, Secured};
+pub(crate) use crate::link::{Backlog, Reason, Secured, Wakes};
 pub(crate) use ended::Ended;
 pub use ledger::Quota;
 pub(crate) use ledger::{Full, Ledgers, Seat};
-pub(crate) use party::{Greeting, Party};
+pub(crate) use party::{Counts, Greeting, Party};
 pub use table::Statistics;
 pub(crate) use table::{Closed, Departure, Table};
 
 use crate::auth::{Replies, Rights};
 use crate::bus::{Bus, Cache, Keys};
-use crate::link::Wakes;
 use filter::Filter;
 
 /// What a host obeys.
@@ -81,6 +80,12 @@ impl Host {
     pub(crate) fn enter(&self, address: Option<SocketAddr>, now: Instant) -> (Arc<Party>, bool) {
         let own = own::Own::new(self.keys.fast());
         self.table.enter(address, own, now)
+    }
+
+    /// Somebody who only looks: it has a number, and is in no list.
+    pub(crate) fn visitor(&self, now: Instant) -> Arc<Party> {
+        let own = own::Own::new(self.keys.fast());
+        Arc::new(Party::new(self.table.number(), None, own, now))
     }
 
     /// How many parties and subscriptions have left.

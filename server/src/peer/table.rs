@@ -77,6 +77,7 @@ struct State {
     listed: VecDeque<Arc<Closed>>,
     listed_subscriptions: usize,
     last_id: u64,
+    reasons: HashMap<Reason, u64>, // How many left why; as many as there are reasons.
     gone: Statistics, // The sums of those who left; `connections` and `subscriptions` unused.
 }
 
@@ -126,6 +127,13 @@ impl Table {
         let mut ids: Vec<u64> = state.present.keys().copied().collect();
         ids.sort_unstable();
         Some(connections_max.checked_sub(1).map_or(0, |last| ids[last]))
+    }
+
+    /// A number for somebody who is in no list.
+    pub(super) fn number(&self) -> u64 {
+        let mut state = self.state.lock();
+        state.last_id += 1;
+        state.last_id
     }
 
     /// Takes a newcomer in; the second is false if there is no room for it, and it must be shown
@@ -191,6 +199,19 @@ impl Table {
         self.state.lock().closed.iter().cloned().collect()
     }
 
+    /// How many left why, since the start.
+    pub(crate) fn reasons(&self) -> Vec<(Reason, u64)> {
+        let state = self.state.lock();
+        let mut reasons: Vec<_> = state
+            .reasons
+            .iter()
+            .map(|(&why, &many)| (why, many))
+            .collect();
+        drop(state);
+        reasons.sort_unstable();
+        reasons
+    }
+
     /// How many have left, those who were refused among them.
     pub(crate) fn departures(&self) -> u64 {
         let state = self.state.lock();
@@ -243,6 +264,7 @@ impl State {
     }
 
     fn count(&mut self, departure: &Departure) {
+        *self.reasons.entry(departure.reason).or_default() += 1;
         self.gone.dropped_messages += departure.dropped_messages;
         self.gone.dropped_bytes += departure.dropped_bytes;
         self.gone.slow_consumers += u64::from(departure.reason.is_slow_consumer());

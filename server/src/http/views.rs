@@ -1,0 +1,149 @@
+//! The dashboard: one page, and what it asks for.
+//!
+//! The page is one file without resources from elsewhere; it shows what these paths tell, which
+//! anybody else may ask as well. Whatever changes something asks for a header that no foreign page
+//! can send without leave.
+
+use axum::Router;
+use axum::extract::{RawQuery, Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{any, get, post};
+use axum::{Extension, body::Body};
+
+use super::gate::Visitor;
+use super::pages::{json, text};
+use super::routes::Shared;
+use super::tap;
+use crate::monitor::{Query, compact};
+
+/// The page.
+const PAGE: &str = include_str!("dashboard.html");
+/// What a request that changes something must carry.
+const INTENT: &str = "x-dunlin";
+/// What the page may load and run: only what stands in it, and only from here.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+    connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+pub(super) fn router(base: &str, shared: Shared) -> Router<Shared> {
+    let at = |path: &str| format!("{base}/dashboard{path}");
+    Router::new()
+        .route(&at(""), any(page))
+        .route(&at("/events"), get(now))
+        .route(&at("/history"), get(history))
+        .route(&at("/connections"), get(connections))
+        .route(&at("/subjects"), get(subjects))
+        .route(&at("/tap"), get(taps))
+        .route(&at("/kick"), post(kick))
+        .layer(middleware::from_fn_with_state(shared, guard))
+}
+
+/// Lets through who may be here.
+async fn guard(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
+    let visitor = match shared.gate().admit(request.headers()).await {
+        Ok(visitor) => visitor,
+        Err(refusal) => return refusal,
+    };
+    let is_change = request.method() != Method::GET && request.method() != Method::HEAD;
+    if is_change && !request.headers().contains_key(INTENT) {
+        let why = format!("a request that changes something carries the header {INTENT}");
+        return text(StatusCode::FORBIDDEN, why);
+    }
+    request.extensions_mut().insert(visitor);
+    next.run(request).await
+}
+
+pub(super) async fn page() -> Response {
+    let mut response = Html(PAGE).into_response();
+    let headers = response.headers_mut();
+    let policy = HeaderValue::from_static(POLICY);
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+async fn now(State(shared): State<Shared>) -> Response {
+    match shared.feed.place() {
+        Ok(place) => shared.feed.stream(place),
+        Err(refusal) => *refusal,
+    }
+}
+
+async fn history(State(shared): State<Shared>) -> Response {
+    json(StatusCode::OK, compact(&shared.monitor.history()))
+}
+
+async fn connections(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Response {
+    made(shared, query, |monitor, query, now| {
+        Ok(compact(&monitor.connection_rows(query, now)?))
+    })
+    .await
+}
+
+async fn subjects(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Response {
+    made(shared, query, |monitor, query, _| {
+        Ok(compact(&monitor.tree(query)))
+    })
+    .await
+}
+
+/// Puts an answer together where it holds nobody up.
+async fn made(
+    shared: Shared,
+    query: Option<String>,
+    make: fn(&crate::monitor::Monitor, &Query<'_>, std::time::Instant) -> Result<Vec<u8>, String>,
+) -> Response {
+    let now = tokio::time::Instant::now().into_std();
+    // The semaphore is never closed.
+    let _turn = shared.builders.acquire().await;
+    let monitor = shared.monitor.clone();
+    let work = move || make(&monitor, &Query::new(&query.unwrap_or_default()), now);
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(bytes)) => json(StatusCode::OK, bytes),
+        Ok(Err(error)) => text(StatusCode::BAD_REQUEST, error),
+        Err(_) => Response::new(Body::empty()),
+    }
+}
+
+async fn taps(
+    State(shared): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let query = query.unwrap_or_default();
+    let query = Query::new(&query);
+    match shared.feed.place() {
+        Ok(place) => tap::open(&shared.monitor, &visitor, query.text("filter"), place),
+        Err(refusal) => *refusal,
+    }
+}
+
+/// Closes connections: one by its number, or all of a name or a user.
+async fn kick(
+    State(shared): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let subject = format!("$SYS.REQ.SERVER.{}.KICK", shared.monitor.facts().server_id);
+    if !visitor.may_publish(&subject) {
+        let why = format!("no permission: closing connections takes leave to publish to {subject}");
+        return text(StatusCode::FORBIDDEN, why);
+    }
+    let query = query.unwrap_or_default();
+    let query = Query::new(&query);
+    let kicked = query.uint64("cid").and_then(|cid| {
+        shared
+            .monitor
+            .kick(cid, query.text("name"), query.text("user"))
+    });
+    match kicked {
+        Ok(count) => json(
+            StatusCode::OK,
+            compact(&serde_json::json!({ "kicked": count })),
+        ),
+        Err(error) => text(StatusCode::BAD_REQUEST, error),
+    }
+}

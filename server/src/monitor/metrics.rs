@@ -1,0 +1,275 @@
+//! `/metrics`: what has been counted, in the text of OpenMetrics.
+//!
+//! Everything is read where it stands when somebody asks; nothing is counted for this page alone.
+//! Labels are bounded: reasons for leaving are as many as there are words for them. The names are
+//! listed in docs/monitoring.md, and stay.
+
+use std::fmt::Error;
+use std::sync::atomic::AtomicU64;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::{Monitor, process};
+
+/// What begins the name of each metric that is ours.
+const PREFIX: &str = "dunlin";
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Why {
+    reason: String,
+}
+
+/// What all outboxes hold together.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    pub(super) bytes: u64,
+    pub(super) messages: u64,
+    pub(super) bytes_max: u64,
+    pub(super) stalled: u64,
+    pub(super) oldest_seconds: f64,
+}
+
+impl Monitor {
+    /// The page.
+    ///
+    /// # Errors
+    ///
+    /// None that can happen: it is written into memory.
+    pub(crate) fn metrics(&self, now: Instant) -> Result<String, Error> {
+        let mut registry = Registry::default();
+        let ours = registry.sub_registry_with_prefix(PREFIX);
+        self.tell_server(ours);
+        self.tell_traffic(ours);
+        self.tell_losses(ours);
+        self.tell_waiting(ours, now);
+        self.tell_process(&mut registry);
+        let mut page = String::new();
+        text::encode(&mut page, &registry)?;
+        Ok(page)
+    }
+
+    fn tell_server(&self, registry: &mut Registry) {
+        let facts = self.facts();
+        let info = vec![
+            ("server_id", facts.server_id.clone()),
+            ("server_name", facts.server_name.clone()),
+            ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ];
+        registry.register("build", "Who the server is", Info::new(info));
+        if let Some(ends) = facts.certificate_ends {
+            let help = "When the first certificate that is served expires, since 1970";
+            let ends = ConstGauge::new(since_epoch(ends));
+            registry.register_with_unit("certificate_expiry", help, Unit::Seconds, ends);
+        }
+        let limits = [
+            (
+                "connections_max",
+                "Connections allowed at a time",
+                facts.max_connections,
+            ),
+            (
+                "pending_bytes_limit",
+                "Bytes that may wait for one reader",
+                facts.max_pending,
+            ),
+        ];
+        for (name, help, value) in limits {
+            registry.register(name, help, ConstGauge::new(value as i64));
+        }
+    }
+
+    fn tell_traffic(&self, registry: &mut Registry) {
+        let counts = self.host.statistics();
+        for (name, help, value) in [
+            ("messages_in", "Messages published", counts.in_messages),
+            (
+                "bytes_in",
+                "Their bytes, headers and payload",
+                counts.in_bytes,
+            ),
+            (
+                "messages_out",
+                "Deliveries queued for readers",
+                counts.out_messages,
+            ),
+            (
+                "bytes_out",
+                "Their bytes, headers and payload",
+                counts.out_bytes,
+            ),
+            (
+                "index_lookups",
+                "Messages whose readers had to be looked up",
+                counts.index_lookups,
+            ),
+            (
+                "connections_accepted",
+                "Connections accepted, refused ones included",
+                counts.total_connections,
+            ),
+            (
+                "connections_refused",
+                "Connections refused because the server was full",
+                counts.refused_connections,
+            ),
+            (
+                "publisher_pauses",
+                "Times a publisher held back for a slower reader",
+                counts.stalled_clients,
+            ),
+        ] {
+            registry.register(name, help, ConstCounter::new(value));
+        }
+        for (name, help, value) in [
+            (
+                "connections",
+                "Connections that are open",
+                counts.connections,
+            ),
+            (
+                "subscriptions",
+                "Subscriptions in force",
+                counts.subscriptions,
+            ),
+            (
+                "fanout_max",
+                "The most readers that took one message",
+                counts.fanout_max,
+            ),
+        ] {
+            registry.register(name, help, ConstGauge::new(value as i64));
+        }
+    }
+
+    fn tell_losses(&self, registry: &mut Registry) {
+        let counts = self.host.statistics();
+        for (name, help, value) in [
+            (
+                "slow_consumers",
+                "Readers cut because they read too slowly",
+                counts.slow_consumers,
+            ),
+            (
+                "stale_connections",
+                "Connections closed because they left questions unanswered",
+                counts.stale_connections,
+            ),
+            (
+                "authentication_failures",
+                "Connections that did not say who they are, or wrongly",
+                counts.authentication_failures,
+            ),
+            (
+                "tls_handshake_failures",
+                "Connections that did not agree on encryption",
+                counts.failed_handshakes,
+            ),
+            (
+                "dropped_messages",
+                "Deliveries that slow readers lost",
+                counts.dropped_messages,
+            ),
+            (
+                "dropped_bytes",
+                "Their bytes on the wire",
+                counts.dropped_bytes,
+            ),
+        ] {
+            registry.register(name, help, ConstCounter::new(value));
+        }
+        let closed = Family::<Why, Counter<u64, AtomicU64>>::default();
+        for (reason, count) in self.host.table.reasons() {
+            let reason = reason.to_string();
+            closed.get_or_create(&Why { reason }).inc_by(count);
+        }
+        registry.register(
+            "connections_closed",
+            "Connections that have left, and why",
+            closed,
+        );
+    }
+
+    fn tell_waiting(&self, registry: &mut Registry, now: Instant) {
+        let waiting = self.waiting(now);
+        for (name, help, value) in [
+            (
+                "pending_bytes",
+                "Bytes that wait for readers",
+                waiting.bytes,
+            ),
+            (
+                "pending_messages",
+                "Deliveries that wait for readers",
+                waiting.messages,
+            ),
+            (
+                "pending_bytes_max",
+                "Bytes that wait for the reader with the most",
+                waiting.bytes_max,
+            ),
+            (
+                "stalled_connections",
+                "Readers whose socket takes nothing at the moment",
+                waiting.stalled,
+            ),
+        ] {
+            registry.register(name, help, ConstGauge::new(value as i64));
+        }
+        let help = "How long the delivery that has waited longest has waited";
+        let oldest = ConstGauge::new(waiting.oldest_seconds);
+        registry.register_with_unit("oldest_pending", help, Unit::Seconds, oldest);
+    }
+
+    fn tell_process(&self, registry: &mut Registry) {
+        let seconds = ConstCounter::new(process::processor_seconds());
+        registry.register_with_unit("process_cpu", "Processor time", Unit::Seconds, seconds);
+        for (name, help, value) in [
+            (
+                "process_resident_memory_bytes",
+                "Memory in use",
+                process::resident_bytes(),
+            ),
+            (
+                "process_open_fds",
+                "Files and sockets open",
+                process::open_descriptors(),
+            ),
+        ] {
+            registry.register(name, help, ConstGauge::new(value as i64));
+        }
+        let started = since_epoch(self.clock.time(self.clock.started()));
+        let help = "When the server started, since 1970";
+        registry.register_with_unit(
+            "process_start_time",
+            help,
+            Unit::Seconds,
+            ConstGauge::new(started),
+        );
+    }
+
+    /// Asks every outbox, each under its own lock for a moment.
+    pub(super) fn waiting(&self, now: Instant) -> Waiting {
+        let mut waiting = Waiting::default();
+        let present = self.host.table.present();
+        for backlog in present.iter().filter_map(|party| party.backlog(now)) {
+            let bytes = backlog.pending_bytes as u64;
+            waiting.bytes += bytes;
+            waiting.messages += backlog.pending_messages;
+            waiting.bytes_max = waiting.bytes_max.max(bytes);
+            waiting.stalled += u64::from(backlog.is_stalled);
+            waiting.oldest_seconds = waiting.oldest_seconds.max(backlog.oldest.as_secs_f64());
+        }
+        waiting
+    }
+}
+
+fn since_epoch(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64())
+}
