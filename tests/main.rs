@@ -46,6 +46,7 @@ mod limits;
 mod monitor;
 mod slow;
 mod split;
+mod typed;
 mod watching;
 mod websocket;
 mod wire;

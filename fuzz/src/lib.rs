@@ -7,6 +7,7 @@
 
 mod conf;
 mod door;
+mod hand;
 mod headers;
 mod json;
 mod parsers;
@@ -17,6 +18,7 @@ mod twin;
 
 pub use conf::conf;
 pub use door::door;
+pub use hand::hand_parser;
 pub use headers::headers;
 pub use json::info_connect;
 pub use parsers::{client_parser, server_parser};

@@ -19,6 +19,7 @@ fn every_target_holds_for_every_seed() {
             dunlin_fuzz::conf(&data);
             dunlin_fuzz::door(&data);
             dunlin_fuzz::routing(&data);
+            dunlin_fuzz::hand_parser(&data);
             count += 1;
         }
     }

@@ -40,6 +40,13 @@ pub struct Options {
 }
 
 impl Options {
+    /// The settings that `words` ask for, as a `# server:` line has them.
+    pub fn named(words: &str) -> Result<Self, String> {
+        let mut options = Self::default();
+        options.read(words)?;
+        Ok(options)
+    }
+
     /// Takes the words of one `# server:` line in: `max_payload=16 ping_interval=1s no_headers`.
     pub(crate) fn read(&mut self, words: &str) -> Result<(), String> {
         for word in words.split_whitespace() {

@@ -194,11 +194,13 @@ fn read_again<'a>(input: &'a [u8], limits: &Limits) -> Result<HandStep<'a>, Pars
     if input == [0x16] {
         return Ok(more(0, 2));
     }
-    if line::is_rubbish(input) {
+    let line_max = limits.control_line_max + VERB_MAX;
+    // No further than a line may go, so that it makes no difference in which pieces it comes.
+    if line::is_rubbish(&input[..input.len().min(line_max)]) {
         return Err(ParseError::UnknownOperation);
     }
     let feed = memchr(b'\n', input);
-    if feed.unwrap_or(input.len()) > limits.control_line_max + VERB_MAX {
+    if feed.unwrap_or(input.len()) > line_max {
         return Err(ParseError::ControlLineTooLong);
     }
     let Some(feed) = feed else {
@@ -231,11 +233,12 @@ fn miscounted<'a>(
     limits: &Limits,
 ) -> Result<HandStep<'a>, ParseError> {
     let tail = input.get(start + said..).unwrap_or_default();
-    let Some(feed) = memchr(b'\n', tail) else {
-        return match tail.len() > limits.control_line_max {
-            true => Err(ParseError::ControlLineTooLong),
-            false => Ok(more(0, input.len() + 1)),
-        };
+    let feed = memchr(b'\n', tail);
+    if feed.unwrap_or(tail.len()) > limits.control_line_max {
+        return Err(ParseError::ControlLineTooLong);
+    }
+    let Some(feed) = feed else {
+        return Ok(more(0, input.len() + 1));
     };
     let end = start + said + feed;
     let payload = &input[start..end];
