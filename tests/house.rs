@@ -38,7 +38,7 @@ const SERVER_FLOORS: &[(&str, &[&str])] = &[
     ("holder", &[]),
     ("descriptors", &[]),
     ("memory", &[]),
-    ("sim", &["options", "doors", "link", "peer"]),
+    ("sim", &["options", "doors", "link", "net", "peer"]),
     ("server", &["options", "doors", "monitoring", "net", "peer"]),
     ("monitoring", &["options", "http", "monitor", "net", "peer"]),
     ("options", &["http", "net", "peer"]),

@@ -15,6 +15,7 @@ mod pieces;
 mod routing;
 mod subjects;
 mod twin;
+mod websocket;
 
 pub use conf::conf;
 pub use door::door;
@@ -24,3 +25,4 @@ pub use json::info_connect;
 pub use parsers::{client_parser, server_parser};
 pub use routing::routing;
 pub use subjects::subjects;
+pub use websocket::websocket;

@@ -18,6 +18,7 @@ use crate::link::{
     Background, Door, End, Input, Origin, Outbox, Pool, Reason, Session, Taken, Verdict, Wakes,
     Wire,
 };
+use crate::net::websocket_heard;
 use crate::options::Builder;
 use crate::peer::{Bounds, Host, Ledgers};
 
@@ -30,6 +31,17 @@ const CONNECTIONS_MAX: usize = 64;
 pub fn repeatable(mut options: Builder, seed: u64) -> Builder {
     options.seed = Some(seed);
     options
+}
+
+/// Reads `text` as the frames of a WebSocket client, in pieces whose lengths `piece` gives: the bytes
+/// of its messages, what its control frames ask for, and what was wrong, if anything. Where
+/// `inflated_max` is given, messages may be compressed, and become so many bytes.
+pub fn unframe(
+    text: &[u8],
+    inflated_max: Option<u64>,
+    piece: impl FnMut() -> usize,
+) -> (Vec<u8>, Vec<String>, Option<String>) {
+    websocket_heard(text, inflated_max, piece)
 }
 
 /// Sessions and the bus between them: bytes in, bytes out, at once.

@@ -12,12 +12,16 @@ mod decode;
 mod deflate;
 mod encode;
 mod handshake;
+#[cfg(feature = "sim")]
+mod heard;
 mod listen;
 mod origin;
 mod rules;
 mod status;
 mod stream;
 
+#[cfg(feature = "sim")]
+pub(crate) use heard::heard;
 pub(crate) use listen::WebsocketListener;
 pub(crate) use origin::Place;
 pub(crate) use rules::{CookieNames, Rules};
