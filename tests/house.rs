@@ -13,11 +13,12 @@ const FILE_MAX: usize = 500;
 const FUNCTION_MAX: usize = 70;
 
 /// The one file that may hold unsafe code: it gives memory back to the system.
-const UNSAFE_FILE: &str = "server/src/memory.rs";
+const UNSAFE_FILE: &str = "server/src/program/memory.rs";
 /// Which rooms of the server a room may name. ARCHITECTURE.md, "Rooms".
 const SERVER_FLOORS: &[(&str, &[&str])] = &[
     ("lib", &["server", "options", "peer", "auth", "http", "net"]),
     ("main", &[]),
+    ("program", &[]),
     ("check", &["setup", "holder"]),
     ("setup", &["flags", "log"]),
     ("flags", &["arguments"]),
@@ -51,6 +52,8 @@ const SERVER_FLOORS: &[(&str, &[&str])] = &[
     ("bus", &["link"]),
     ("conf", &[]),
 ];
+/// What the files of the program may name besides: what the library shows to all.
+const FACE: [&str; 7] = ["auth", "conf", "http", "net", "options", "peer", "server"];
 /// Which rooms of the command line a room may name.
 const CLI_FLOORS: [(&str, &[&str]); 19] = [
     ("main", &["verbs"]),
@@ -86,7 +89,7 @@ const SERVER_AWAITS: &[&str] = &[
     "server",
     "monitoring",
     "running",
-    "main",
+    "program",
     "memory",
 ];
 /// Where the client must not await: it takes bytes and time as arguments there.
@@ -111,12 +114,27 @@ impl Source {
     fn room(&self) -> String {
         let below = self.path.to_string_lossy().replace('\\', "/");
         let below = below.split("/src/").nth(1).unwrap_or_default().to_owned();
-        below
-            .split('/')
-            .next()
-            .unwrap_or_default()
-            .trim_end_matches(".rs")
-            .to_owned()
+        // The program is a house of its own, above the library's.
+        let inner = below
+            .strip_prefix("program/")
+            .filter(|file| *file != "mod.rs");
+        let first = inner.unwrap_or(&below).split('/').next();
+        first.unwrap_or_default().trim_end_matches(".rs").to_owned()
+    }
+
+    fn is_program(&self) -> bool {
+        let path = self.path.to_string_lossy().replace('\\', "/");
+        path.contains("/src/program/")
+    }
+
+    /// The rooms of its crate that it names.
+    fn named(&self) -> BTreeSet<String> {
+        let mut named = named_after(&self.code, "crate::");
+        named.extend(named_after(&self.code, "crate::program::"));
+        if self.is_program() {
+            named.remove("program");
+        }
+        named
     }
 
     fn is_test(&self) -> bool {
@@ -184,9 +202,10 @@ fn arrows_up(folder: &str, floors: &[(&str, &[&str])]) -> Vec<String> {
     for source in sources(&[folder]) {
         let room = source.room();
         let allowed = floors.get(room.as_str()).copied().unwrap_or_default();
-        for named in named_after(&source.code, "crate::") {
+        for named in source.named() {
             let is_crossroads = room == "lib" || room == "bench";
-            if named != room && !allowed.contains(&named.as_str()) && !is_crossroads {
+            let is_face = source.is_program() && FACE.contains(&named.as_str());
+            if named != room && !allowed.contains(&named.as_str()) && !is_crossroads && !is_face {
                 up.push(format!("{} names crate::{named}", source.name()));
             }
         }
@@ -261,7 +280,7 @@ fn no_files_import_each_other_in_a_circle() {
         let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for source in sources(&[root]) {
             if source.room() != "lib" {
-                let named = named_after(&source.code, "crate::");
+                let named = source.named();
                 arrows.entry(source.room()).or_default().extend(named);
             }
         }

@@ -29,9 +29,13 @@ use clap::{CommandFactory, Parser};
 use verbs::{Common, Verb};
 
 fn main() -> ExitCode {
-    let CommandLine { verb, common } = CommandLine::parse();
+    let words: Vec<_> = std::env::args_os().collect();
+    if let Some(code) = verbs::serve(&words) {
+        return code;
+    }
+    let CommandLine { verb, common } = CommandLine::parse_from(words);
     match verb.run(&common, CommandLine::command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => failure.report(common.style.is_json),
     }
 }

@@ -37,6 +37,8 @@ sessions! {
     publish
     reply
     request
+    secured
+    serve
     shell
     subscribe
 }

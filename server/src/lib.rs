@@ -33,6 +33,9 @@ mod monitoring;
 mod net;
 mod options;
 mod peer;
+#[cfg(feature = "program")]
+#[doc(hidden)]
+pub mod program;
 mod server;
 #[cfg(feature = "sim")]
 #[doc(hidden)]

@@ -9,9 +9,12 @@ mod passwd;
 mod publish;
 mod reply;
 mod request;
+mod serve;
 mod shell;
 mod subscribe;
 mod top;
+
+use std::process::ExitCode;
 
 use clap::{Args, Command, Subcommand};
 
@@ -31,6 +34,7 @@ pub(crate) struct Common {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    Serve(serve::Serve),
     #[command(visible_alias = "publish")]
     Pub(publish::Publish),
     #[command(visible_alias = "subscribe")]
@@ -42,6 +46,7 @@ pub(crate) enum Verb {
     Top(top::Top),
     Shell(shell::Shell),
     Discover(discover::Discover),
+    Check(serve::Check),
     Health(health::Health),
     Passwd(passwd::Passwd),
     Nkey(nkey::Nkey),
@@ -49,10 +54,18 @@ pub(crate) enum Verb {
     Man(pages::Man),
 }
 
+pub(crate) use serve::serve;
+
 impl Verb {
     /// Does it; `command` is the whole command line, for those who write about it.
-    pub(crate) fn run(self, common: &Common, command: fn() -> Command) -> Result<(), Failure> {
-        match self {
+    pub(crate) fn run(
+        self,
+        common: &Common,
+        command: fn() -> Command,
+    ) -> Result<ExitCode, Failure> {
+        let done = match self {
+            Self::Serve(serve) => return Ok(serve.run()),
+            Self::Check(check) => return Ok(check.run()),
             Self::Pub(publish) => light(publish.run(common)),
             Self::Sub(subscribe) => parallel(subscribe.run(common)),
             Self::Request(ask) => light(ask.run(common)),
@@ -66,7 +79,8 @@ impl Verb {
             Self::Nkey(nkey) => nkey.run(common),
             Self::Completions(completions) => completions.run(command()),
             Self::Man(man) => man.run(command()),
-        }
+        };
+        done.map(|()| ExitCode::SUCCESS)
     }
 }
 

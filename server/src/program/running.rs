@@ -5,14 +5,14 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::server::{Server, StartError};
 use anyhow::Context;
-use dunlin_server::{Server, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::ports::PortsFile;
-use crate::reload::Reload;
-use crate::setup::Plan;
-use crate::{holder, memory, name};
+use crate::program::ports::PortsFile;
+use crate::program::reload::Reload;
+use crate::program::setup::Plan;
+use crate::program::{holder, memory, name};
 
 /// Over how long a lame duck closes its connections, and how long it waits first, where nothing
 /// else is asked for: as nats-server.

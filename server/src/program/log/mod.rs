@@ -17,7 +17,7 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dunlin_server::conf::LogFormat;
+use crate::conf::LogFormat;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tracing::Subscriber;

@@ -1,8 +1,8 @@
 //! The flags, laid above what the file says: at the start, and again at every reload.
 
-use dunlin_server::conf::{Address, Authorization, Certificate, Placed, Secret, Settings};
+use crate::conf::{Address, Authorization, Certificate, Placed, Secret, Settings};
 
-use crate::flags::Flags;
+use crate::program::flags::Flags;
 
 /// Flags win over the file.
 pub(super) fn lay_above(settings: &mut Settings, flags: &Flags, errors: &mut Vec<String>) {
@@ -105,7 +105,7 @@ fn encryption(settings: &mut Settings, flags: &Flags) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flags::parsed;
+    use crate::program::flags::parsed;
 
     /// User, password and token; or what speaks against them.
     #[track_caller]

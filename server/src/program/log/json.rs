@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn every_line_is_one_object_with_stable_names() {
         let style = Style {
-            format: dunlin_server::conf::LogFormat::Json,
+            format: crate::conf::LogFormat::Json,
             pid: 7,
             zone: jiff::tz::TimeZone::UTC,
             has_time: true,

@@ -9,11 +9,11 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::SystemTime;
 
-use dunlin_server::conf::{Diagnostic, Severity};
+use crate::conf::{Diagnostic, Severity};
 use rustix::fs::{Access, access};
 
-use crate::holder;
-use crate::setup::Plan;
+use crate::program::holder;
+use crate::program::setup::Plan;
 
 /// A certificate with less left than this, in days, is said to expire. A guess at what leaves time
 /// to act, and does not warn all the time of those that are made for three months.

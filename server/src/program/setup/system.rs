@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Read};
 use std::path::Path;
 
-use dunlin_server::conf::{Sources, Surroundings};
+use crate::conf::{Sources, Surroundings};
 use sha2::{Digest, Sha256};
 
 /// The largest file that is read as configuration, in bytes; a guess far above any real one.

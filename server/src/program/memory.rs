@@ -8,7 +8,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use dunlin_server::Server;
+use crate::server::Server;
 
 /// How often the program looks whether a flood has passed.
 const INTERVAL: Duration = Duration::from_secs(1);

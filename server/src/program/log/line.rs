@@ -99,7 +99,7 @@ mod tests {
     #[track_caller]
     fn check(told: &Told, expected: &str) {
         let style = Style {
-            format: dunlin_server::conf::LogFormat::Text,
+            format: crate::conf::LogFormat::Text,
             pid: 7,
             zone: TimeZone::UTC,
             has_time: false,

@@ -1,7 +1,7 @@
 //! How connections are encrypted: from the words of a file to those of the server.
 
-use dunlin_server::conf::{self, Settings};
-use dunlin_server::{HandshakeFirst, TlsOptions, TlsVersion};
+use crate::conf::{self, Settings};
+use crate::net::{HandshakeFirst, TlsOptions, TlsVersion};
 
 /// The encryption of client connections, if there is any.
 pub(super) fn of_server(settings: &Settings) -> Option<TlsOptions> {

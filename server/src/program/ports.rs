@@ -8,11 +8,11 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
-use dunlin_server::Server;
-use dunlin_server::conf::Settings;
+use crate::conf::Settings;
+use crate::server::Server;
 use serde_json::{Map, Value};
 
-use crate::name;
+use crate::program::name;
 
 /// Addresses that are for documents: nothing is sent to them, they only ask which of our own
 /// addresses would be used. Source: RFC 5737, RFC 3849.

@@ -1,9 +1,11 @@
 //! From settings to a server that can be started.
 
+use crate::conf::{self, Settings};
 #[cfg(feature = "http")]
-use dunlin_server::MonitorOptions;
-use dunlin_server::conf::{self, Settings};
-use dunlin_server::{Builder, Quota, Server};
+use crate::http::MonitorOptions;
+use crate::options::Builder;
+use crate::peer::Quota;
+use crate::server::Server;
 
 use super::{access, tls, websocket};
 

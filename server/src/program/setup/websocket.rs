@@ -1,7 +1,8 @@
 //! The WebSocket listener: from the words of a file to those of the server.
 
-use dunlin_server::conf::{self, Settings};
-use dunlin_server::{Authorization, WebsocketOptions};
+use crate::auth::Authorization;
+use crate::conf::{self, Settings};
+use crate::options::WebsocketOptions;
 
 use super::{access, tls};
 

@@ -1,7 +1,7 @@
 //! Who may connect: from the words of a file to those of the server.
 
-use dunlin_server::conf::{self, Identity, Settings};
-use dunlin_server::{Authorization, ConnectionType, Permissions, Responses, User};
+use crate::auth::{Authorization, ConnectionType, Permissions, Responses, User};
+use crate::conf::{self, Identity, Settings};
 
 /// Who may connect to the server.
 pub(super) fn of_server(settings: &Settings) -> Authorization {

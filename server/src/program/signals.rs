@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::name;
+use crate::program::name;
 
 /// Does what `--signal command[=process]` asks for.
 pub(crate) fn send(request: &str) -> anyhow::Result<()> {

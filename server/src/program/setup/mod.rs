@@ -12,13 +12,12 @@ mod websocket;
 
 use std::path::PathBuf;
 
-use dunlin_server::conf::{
-    self, Diagnostic, Identity, Loaded, LogFormat, Settings, Severity, Sources,
-};
-use dunlin_server::{Builder, TlsOptions};
+use crate::conf::{self, Diagnostic, Identity, Loaded, LogFormat, Settings, Severity, Sources};
+use crate::net::TlsOptions;
+use crate::options::Builder;
 
-use crate::flags::{Flags, Remark};
-use crate::log::LogOptions;
+use crate::program::flags::{Flags, Remark};
+use crate::program::log::LogOptions;
 use system::System;
 
 /// What is to be done.

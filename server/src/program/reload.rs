@@ -5,13 +5,13 @@
 
 use std::fmt::Debug;
 
-use dunlin_server::Server;
-use dunlin_server::conf::Settings;
+use crate::conf::Settings;
+use crate::server::Server;
 
-use crate::flags::{Flags, Remark};
-use crate::log::Log;
-use crate::ports::PortsFile;
-use crate::setup::{self, Plan};
+use crate::program::flags::{Flags, Remark};
+use crate::program::log::Log;
+use crate::program::ports::PortsFile;
+use crate::program::setup::{self, Plan};
 
 /// What a reload needs beside the server.
 pub(crate) struct Reload<'r> {

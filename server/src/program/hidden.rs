@@ -10,7 +10,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::flags::Flags;
+use crate::program::flags::Flags;
 
 /// Variables that hold what stood behind `--pass` and `--auth`.
 const VARIABLES: [(&str, &str); 2] = [

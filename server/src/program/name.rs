@@ -31,7 +31,7 @@ pub(crate) fn version() -> String {
     match started() == REFERENCE {
         true => format!(
             "v{} (dunlin {own}{commit})",
-            dunlin_server::REFERENCE_VERSION
+            crate::server::REFERENCE_VERSION
         ),
         false => format!("v{own}{commit}"),
     }

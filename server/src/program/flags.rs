@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
-use crate::arguments;
+use crate::program::arguments;
 
 /// What `--help_tls` prints.
 pub(crate) const HELP_TLS: &str = "\

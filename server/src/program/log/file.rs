@@ -192,7 +192,7 @@ mod tests {
             file: Some(path.to_owned()),
             size_limit: Some(size_limit),
             files_max,
-            format: dunlin_server::conf::LogFormat::Text,
+            format: crate::conf::LogFormat::Text,
             is_debug: false,
             is_trace: false,
             has_time: true,
