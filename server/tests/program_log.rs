@@ -76,3 +76,41 @@ fn a_log_without_room_stops_nobody() {
     server.signal("quit");
     assert_eq!(server.exit_code(), Some(0));
 }
+
+#[test]
+fn every_line_says_whose_it_is_and_secrets_stay_secret() {
+    let folder = Folder::with(
+        "listen: \"127.0.0.1:-1\"\nlogtime: false\ndebug: true\ntrace: true\nmax_traced_msg_len: 4
+         authorization {users: [{user: u, pass: s3cret}]}",
+    );
+    let server = Running::start(&["-c", &folder.config()]);
+    let address = server.address();
+    let lines = "CONNECT {\"user\":\"u\",\"pass\":\"s3cret\",\"lang\":\"go\",\"version\":\"1.2\",\"name\":\"me\"}\r\n\
+        SUB a 1\r\nPUB a 5\r\nhello\r\nPING\r\n";
+    talk(&address, lines, "PONG");
+    let lines = server.until("Client connection closed: Client Closed");
+    let all = lines.join("\n");
+    assert!(!all.contains("s3cret"), "{all}");
+    let who = " - \"v1.2:go:me\" - \"$G/user:u\" - ";
+    for wanted in [
+        "[DBG] 127.0.0.1:",
+        " - cid:1 - Client connection created",
+        "<<- [CONNECT {",
+        "\"pass\":\"[REDACTED]\"",
+        &format!("{who}<<- [SUB a 1]"),
+        &format!("{who}<<- [PUB a 5]"),
+        &format!("{who}<<- MSG_PAYLOAD: [\"hell...\"]"),
+        &format!("{who}->> [MSG a 1 5]"),
+        &format!("{who}->> MSG_PAYLOAD: [\"hell...\"]"),
+        &format!("{who}->> [PONG]"),
+        &format!("{who}Client connection closed: Client Closed"),
+    ] {
+        assert!(all.contains(wanted), "no {wanted:?} in {all}");
+    }
+    talk(
+        &address,
+        "CONNECT {\"user\":\"u\",\"pass\":\"wrong\"}\r\n",
+        "-ERR",
+    );
+    server.until("[ERR] 127.0.0.1:");
+}

@@ -96,6 +96,14 @@ pub(crate) struct Flags {
     #[arg(long = "log_size_limit", value_name = "BYTES", help_heading = "Log")]
     pub(crate) log_size_limit: Option<i64>,
 
+    /// Show so many bytes of a payload in the log; 0 all
+    #[arg(
+        long = "max_traced_msg_len",
+        value_name = "BYTES",
+        help_heading = "Log"
+    )]
+    pub(crate) max_traced_msg_len: Option<i64>,
+
     /// Begin log lines with the time; -T=false leaves it out
     #[arg(short = 'T', long, help_heading = "Log")]
     pub(crate) logtime: bool,
@@ -213,7 +221,6 @@ const MISSING: &[Missing] = &[
         true,
         "clients are told no other address",
     ),
-    ignored(&["max_traced_msg_len"], true, "payloads are not traced"),
     ignored(&["profile"], true, "there is no profiling port"),
 ];
 

@@ -128,6 +128,10 @@ fn own_changes(old: &Settings, new: &Settings) {
     switch("trace", old.trace, new.trace, false);
     switch("logtime", old.logtime, new.logtime, true);
     switch("logtime_utc", old.logtime_utc, new.logtime_utc, false);
+    if old.max_traced_msg_len != new.max_traced_msg_len {
+        let len = new.max_traced_msg_len.unwrap_or(0);
+        tracing::info!("Reloaded: max_traced_msg_len = {len}");
+    }
     if old.log_format != new.log_format {
         tracing::info!("Reloaded: log_format");
     }

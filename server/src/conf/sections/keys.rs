@@ -85,8 +85,7 @@ pub(crate) const KNOWN: &[Known<Settings>] = known! {
     "log_format" => Obeyed(read::log_format);
     "syslog" => Missing(NO_SYSLOG, NO_SYSLOG_HELP);
     "remote_syslog" => Missing(NO_SYSLOG, NO_SYSLOG_HELP);
-    "max_traced_msg_len" => Ahead(
-        read::max_traced_msg_len, &Missing("payloads are not traced", NOTHING_TO_DO));
+    "max_traced_msg_len" => Obeyed(read::max_traced_msg_len);
     "connect_error_reports" => Missing(NO_LINKS, NOTHING_TO_DO);
     "reconnect_error_reports" => Missing(NO_LINKS, NOTHING_TO_DO);
     "pid_file" / "pidfile" => Obeyed(read::pid_file);

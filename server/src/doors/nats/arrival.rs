@@ -8,6 +8,7 @@ use dunlin_protocol::{ErrText, Info, encode};
 use super::full::FullHouse;
 use super::login::{Certificate, Facts};
 use super::session::TextSession;
+use super::told::told;
 use super::{Encryption, Nats, Terms, Way};
 use crate::link::{Arrival, Origin, Outbox, Reason, Secured, Session};
 use crate::peer::{Departure, Full, Party, Seat, nonce};
@@ -31,6 +32,7 @@ impl NatsArrival {
     pub(super) fn new(nats: &Arc<Nats>, way: &Arc<Way>, origin: Origin, now: Instant) -> Self {
         let terms = nats.terms();
         let (party, mut has_room) = nats.host.enter(origin.address, now);
+        told!(DEBUG, &party, "Client connection created");
         let address = origin.address.map(|address| address.ip());
         let seat = address.map_or(Ok(None), |address| nats.host.ledgers.sit_from(address));
         let seat = seat.unwrap_or_else(|Full| {
@@ -125,14 +127,11 @@ impl Arrival for NatsArrival {
     }
 
     fn turn_away(self: Box<Self>, reason: Reason, why: Option<String>, now: Instant) {
-        let cid = self.party.id;
         match why {
             Some(why) => {
-                let address = self.origin.address;
-                let address = address.map_or_else(String::new, |address| address.to_string());
-                tracing::error!(cid, remote = %address, "TLS handshake error: {why}");
+                told!(ERROR, &self.party, "TLS handshake error: {why}");
             }
-            None => tracing::debug!(cid, "{reason}"),
+            None => told!(DEBUG, &self.party, "Client connection closed: {reason}"),
         }
         let table = &self.nats.host.table;
         table.leave(&self.party, Departure::plain(reason), now);

@@ -9,6 +9,7 @@ use dunlin_protocol::{Connect, ErrText, Info, Limits, encode};
 
 use super::pings::Due;
 use super::session::{Mood, TextSession};
+use super::told::told;
 use crate::link::{Origin, Reason, Verdict, Wakes};
 use crate::peer::{Greeting, Identity};
 
@@ -17,7 +18,7 @@ impl TextSession {
     pub(super) fn connect(&mut self, json: &[u8], now: Instant, wakes: &mut Wakes) -> Verdict {
         let mut connect = self.chosen_so_far();
         if let Err(error) = connect.merge_json(json) {
-            tracing::debug!(cid = self.reader.id, %error, "refused CONNECT");
+            told!(DEBUG, &self.reader.party, "refused CONNECT: {error}");
             return Verdict::Close(Reason::ProtocolViolation);
         }
         let greeting = Greeting {
@@ -56,7 +57,7 @@ impl TextSession {
             return Verdict::Close(Reason::MaximumConnectionsExceeded);
         }
         self.become_known(identity, wakes);
-        tracing::debug!(cid = self.reader.id, ?connect, "connected");
+        told!(DEBUG, &self.reader.party, "connected: {connect:?}");
         self.limits.has_headers = has_headers;
         self.reader.headers.store(has_headers, Ordering::Relaxed);
         self.reader.echo.store(connect.echo, Ordering::Relaxed);

@@ -10,6 +10,7 @@ use dunlin_protocol::{Connect, ErrText};
 use parking_lot::Mutex;
 
 use super::session::TextSession;
+use super::told::told;
 use crate::link::{Cookies, Reason, Verdict, Wakes};
 pub(super) use crate::peer::Certificate;
 use crate::peer::{Access, Answer, Claim, Full, Identity};
@@ -177,7 +178,15 @@ impl TextSession {
     }
 
     pub(super) fn refuse(&mut self, now: Instant) -> Verdict {
-        tracing::debug!(cid = self.reader.id, "authentication error");
+        let said = self.reader.party.greeting().map(|greeting| greeting.user);
+        match said.filter(|user| !user.is_empty()) {
+            Some(user) => told!(
+                ERROR,
+                &self.reader.party,
+                "authentication error - User {user:?}"
+            ),
+            None => told!(ERROR, &self.reader.party, "authentication error"),
+        }
         self.standing = Standing::Refused {
             at: now + REFUSAL_DELAY,
         };

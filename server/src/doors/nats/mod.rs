@@ -11,6 +11,7 @@ mod runs;
 mod session;
 mod sink;
 mod terms;
+mod told;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

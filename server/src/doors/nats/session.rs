@@ -18,6 +18,7 @@ use super::login::{Facts, Standing};
 use super::person::Person;
 use super::pings::Pings;
 use super::sink::Reader;
+use super::told::{self, told};
 use super::{Nats, Terms, Way};
 use crate::link::{Dropped, End, Front, Input, Outbox, Reason, Session, Taken, Verdict, Wakes};
 use crate::peer::{Departure, Identity, Message, Party, Peer, RUN_MAX, Refusal, Run};
@@ -312,6 +313,9 @@ impl TextSession {
             let verdict = match self.parser.next(&input.bytes[used..], &self.limits) {
                 Ok(Step::Op { op, used: step }) => {
                     used += step;
+                    if told::is_traced() {
+                        told::heard(&self.reader.party, &op);
+                    }
                     if self.gather(&op, &mut run, wakes) {
                         Verdict::Continue
                     } else {
@@ -415,7 +419,7 @@ impl Session for TextSession {
     }
 
     fn on_close(&mut self, end: End) {
-        let (cid, reason) = (self.reader.id, end.reason);
+        let (party, reason) = (Arc::clone(&self.reader.party), end.reason);
         let mut departure = Departure::of(&self.reader.party, reason, end.backlog);
         self.peer.leave();
         // What who leaves by itself did not read is its own choice.
@@ -428,17 +432,12 @@ impl Session for TextSession {
             let messages = messages + front.as_ref().map_or(0, unsent);
             departure.dropped_messages = messages;
             departure.dropped_bytes = bytes;
-            tracing::warn!(
-                cid,
-                messages,
-                bytes,
-                "{reason}: what it had not read is dropped"
-            );
+            let text = "what it had not read is dropped";
+            told!(WARN, &party, messages, bytes, "{reason}: {text}");
         } else {
-            tracing::debug!(cid, "{reason}");
+            told!(DEBUG, &party, "Client connection closed: {reason}");
         }
-        let party = &self.reader.party;
-        self.nats.host.table.leave(party, departure, end.at);
+        self.nats.host.table.leave(&party, departure, end.at);
     }
 }
 

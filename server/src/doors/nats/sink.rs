@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use dunlin_protocol::{ErrText, encode};
 use smallvec::SmallVec;
 
+use super::told;
 use crate::link::{Dropped, Outbox, Reason, Refused, Wakes, Writing};
 use crate::peer::{Delivery, Message, Party, Run, Sink, Subscription};
 
@@ -43,6 +44,9 @@ impl Sink for Reader {
             b"HMSG "
         };
         let head = [verb, message.subject, b" ", subscription.sid()];
+        if told::is_traced() {
+            told::delivered(&self.party, head, message.verbatim);
+        }
         let shared = message.shared();
         wakes.chunks().prepare();
         let mut outbox = self.outbox.lock();
@@ -74,6 +78,11 @@ impl Sink for Reader {
             .flatten()
             .copied()
             .collect();
+        if told::is_traced() {
+            let head: [&[u8]; 4] = [b"MSG ", run.subject, b" ", subscription.sid()];
+            let pieces = run.pieces().iter();
+            pieces.for_each(|piece| told::delivered(&self.party, head, piece.verbatim));
+        }
         wakes.chunks().prepare();
         let mut outbox = self.outbox.lock();
         let (mut taken, mut bytes, mut must_note) = (0, 0, false);
@@ -183,6 +192,9 @@ impl Reader {
 
     /// Sends what is no delivery; too much of it cuts the connection as messages do.
     pub(super) fn say(&self, text: &[u8], wakes: &mut Wakes) {
+        if told::is_traced() {
+            told::said(&self.party, text);
+        }
         wakes.chunks().prepare();
         let mut outbox = self.outbox.lock();
         match outbox.append_line(text, wakes.chunks()) {

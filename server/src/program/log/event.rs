@@ -22,6 +22,8 @@ pub(super) struct Told {
     pub(super) client: String,
     /// `$G/user:joe` of the client.
     pub(super) user: String,
+    /// The payload of a message that it is about.
+    pub(super) payload: Option<Vec<u8>>,
     /// Everything else, in order.
     pub(super) rest: Vec<(&'static str, Value)>,
 }
@@ -104,6 +106,13 @@ impl Visit for Told {
             None => self
                 .rest
                 .push((field.name(), Value::Text(value.to_owned()))),
+        }
+    }
+
+    fn record_bytes(&mut self, field: &Field, value: &[u8]) {
+        match field.name() {
+            "payload" => self.payload = Some(value.to_owned()),
+            name => self.rest.push((name, Value::Text(format!("{value:?}")))),
         }
     }
 

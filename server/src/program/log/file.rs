@@ -193,6 +193,7 @@ mod tests {
             size_limit: Some(size_limit),
             files_max,
             format: crate::conf::LogFormat::Text,
+            payload_max: None,
             is_debug: false,
             is_trace: false,
             has_time: true,

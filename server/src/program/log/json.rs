@@ -41,6 +41,9 @@ pub(super) fn write(style: &Style, told: &Told, now: Timestamp, out: &mut Vec<u8
             add(name, text.clone().into());
         }
     }
+    if let Some(payload) = &told.payload {
+        add("payload", style.shown(payload).into());
+    }
     for (name, value) in &told.rest {
         add(name, of(value));
     }
@@ -81,6 +84,7 @@ mod tests {
             has_time: true,
             has_colours: false,
             is_debug: false,
+            payload_max: Some(4),
         };
         let mut told = Told::own("a \"b\"\n");
         told.cid = Some(5);

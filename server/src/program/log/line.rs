@@ -27,6 +27,9 @@ pub(super) fn write(style: &Style, told: &Told, now: Timestamp, out: &mut Vec<u8
     let start = out.len();
     about(told, out);
     out.extend_from_slice(told.text.as_bytes());
+    if let Some(payload) = &told.payload {
+        let _ = write!(out, ": [\"{}\"]", style.shown(payload));
+    }
     for (name, value) in &told.rest {
         let _ = write!(out, " {name}={value}");
     }
@@ -105,6 +108,7 @@ mod tests {
             has_time: false,
             has_colours: false,
             is_debug: false,
+            payload_max: Some(4),
         };
         let mut out = Vec::new();
         write(&style, told, Timestamp::UNIX_EPOCH, &mut out);

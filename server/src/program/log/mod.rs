@@ -42,6 +42,8 @@ pub(crate) struct LogOptions {
     /// How many files there may be, the one being written included; nothing for any number.
     pub(crate) files_max: Option<usize>,
     pub(crate) format: LogFormat,
+    /// The most of a payload that is shown, in bytes; nothing for all.
+    pub(crate) payload_max: Option<usize>,
     pub(crate) is_debug: bool,
     pub(crate) is_trace: bool,
     pub(crate) has_time: bool,
@@ -78,6 +80,8 @@ struct Style {
     zone: TimeZone,
     has_time: bool,
     has_colours: bool,
+    /// The most of a payload that is shown, in bytes; nothing for all.
+    payload_max: Option<usize>,
     /// Traces may be wanted without what lies between them and the rest.
     is_debug: bool,
 }
@@ -165,8 +169,16 @@ impl Style {
             },
             has_time: options.has_time,
             is_debug: options.is_debug,
+            payload_max: options.payload_max,
             has_colours: place.is_stderr() && io::stderr().is_terminal(),
         }
+    }
+
+    /// As much of a payload as is to be seen, with escapes for what is no letter.
+    fn shown(&self, payload: &[u8]) -> String {
+        let len = self.payload_max.unwrap_or(usize::MAX).min(payload.len());
+        let more = if len < payload.len() { "..." } else { "" };
+        format!("{}{more}", payload[..len].escape_ascii())
     }
 
     /// Appends the line of an event.

@@ -155,6 +155,7 @@ impl Plan {
             file: settings.log_file.clone(),
             size_limit: settings.log_size_limit,
             files_max: settings.log_max_num,
+            payload_max: settings.max_traced_msg_len,
             format: settings.log_format.unwrap_or(LogFormat::Text),
             is_debug: settings.debug.unwrap_or(false),
             is_trace: settings.trace.unwrap_or(false),

@@ -28,6 +28,9 @@ pub(super) fn lay_above(settings: &mut Settings, flags: &Flags, errors: &mut Vec
         let port = (port != 0).then(|| u16::try_from(port).unwrap_or(0));
         settings.http = port.map(|port| Address { host: None, port });
     }
+    if let Some(len) = flags.max_traced_msg_len {
+        settings.max_traced_msg_len = usize::try_from(len).ok().filter(|len| *len > 0);
+    }
     if flags.name.as_deref().is_some_and(|name| name.contains(' ')) {
         errors.push("server name cannot contain spaces".to_owned());
     }
