@@ -60,8 +60,9 @@ impl Server {
         let monitoring = Bound::new(&options)
             .await
             .map_err(|(address, source)| StartError::Listen { address, source })?;
-        let (socket, address) = assemble::bind_first(&options.host, options.port).await?;
         let websocket = websocket::bind(&options).await?;
+        // Last, since whoever waits for a server looks whether this port is open.
+        let (socket, address) = assemble::bind_first(&options.host, options.port).await?;
         let unix = unix::bind(&options).await?;
         let host = Arc::new(assemble::host(&options));
         tracing::info!("  Name:     {}", terms.info.server_name);
