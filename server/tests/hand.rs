@@ -108,6 +108,21 @@ async fn who_waits_for_answers_goes_on_behind_a_mistake() {
     );
 }
 
+#[cfg(feature = "http")]
+#[tokio::test]
+async fn a_browser_is_told_the_port_for_it() {
+    let monitor = dunlin_server::MonitorOptions::port(0);
+    let builder = Server::builder().port(0).monitor(monitor);
+    let server = builder.start().await.unwrap();
+    let port = server.monitor_addr().unwrap().port();
+    let mut browser = server.connect();
+    browser.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    let mut answers = String::new();
+    browser.read_to_string(&mut answers).await.unwrap();
+    let expected = format!("-ERR 'HTTP is not spoken on this port; it is on port {port}'\r\n");
+    assert!(answers.ends_with(&expected), "{answers}");
+}
+
 async fn setting() -> (fastrand::Rng, Server, Other) {
     let seed = fastrand::u64(..);
     eprintln!("seed {seed}");

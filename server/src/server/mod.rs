@@ -54,7 +54,8 @@ impl Server {
     }
 
     async fn start(options: Builder) -> Result<Self, StartError> {
-        let terms = assemble::terms(&options, assemble::info(&options))?;
+        #[cfg_attr(not(feature = "http"), allow(unused_mut, reason = "nobody to tell of"))]
+        let mut terms = assemble::terms(&options, assemble::info(&options))?;
         let encryption = Encryption::new(options.tls.clone()).map_err(StartError::Tls)?;
         #[cfg(feature = "http")]
         let monitoring = Bound::new(&options)
@@ -78,6 +79,11 @@ impl Server {
             let host = Arc::clone(&host);
             bound.serve(host, address.port(), &options, &terms.access, &terms.info)
         });
+        #[cfg(feature = "http")]
+        {
+            let monitoring = monitoring.as_ref().map(Monitoring::address);
+            terms.settings.http_port = monitoring.map(|address| address.port());
+        }
         let nats = Nats::new(Arc::clone(&host), hub.clone(), Arc::new(terms));
         let door = NatsDoor::new(&nats, way);
         let mut server = Self {

@@ -44,6 +44,7 @@ impl Server {
         }
         let info = self.nats.terms().info.clone();
         let mut terms = assemble::terms(&options, info).map_err(ReloadError::Options)?;
+        terms.settings.http_port = self.nats.terms().settings.http_port; // It does not move.
         let prepared =
             |tls| Prepared::new(tls).map_err(|error| ReloadError::Options(StartError::Tls(error)));
         let websocket = options.websocket.as_ref();
