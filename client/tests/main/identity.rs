@@ -83,7 +83,7 @@ async fn a_server_that_asks_for_no_signature_gets_none() {
 #[tokio::test]
 async fn a_jwt_is_signed_for_by_a_callback_or_by_credentials() {
     let operator = operator();
-    let Some(server) = Server::configured(&operator.config).await else {
+    let Some(server) = Server::only_reference(&operator.config).await else {
         return;
     };
     let key = UserKey::from_seed(&operator.user.seed().unwrap()).unwrap();
@@ -117,7 +117,7 @@ async fn a_jwt_is_signed_for_by_a_callback_or_by_credentials() {
 #[tokio::test]
 async fn a_credentials_file_is_read_again_for_each_connection() {
     let operator = operator();
-    let Some(server) = Server::configured(&operator.config).await else {
+    let Some(server) = Server::only_reference(&operator.config).await else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

@@ -145,7 +145,10 @@ async fn a_drain_in_the_middle_of_a_move_ends_on_the_old_server() {
 
 #[tokio::test]
 async fn nothing_is_lost_when_a_real_server_says_that_it_goes() {
-    let (first, second) = (Server::start().await, Server::start().await);
+    let Some(first) = Server::configured("").await else {
+        return;
+    };
+    let second = Server::start().await;
     let client = options().connect([first.addr, second.addr]).await.unwrap();
     let mut events = client.events();
     let mut subscriber = client.subscribe("a").await.unwrap();
@@ -162,9 +165,7 @@ async fn nothing_is_lost_when_a_real_server_says_that_it_goes() {
             number
         }
     });
-    if !first.lame_duck() {
-        return publishing.abort();
-    }
+    assert!(first.lame_duck());
     assert_eq!(event(&mut events).await, Event::LameDuck);
     assert_eq!(event(&mut events).await, Event::Moved);
     let published = timeout(PATIENCE, publishing).await.unwrap().unwrap();

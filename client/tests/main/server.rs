@@ -1,7 +1,8 @@
 //! A real server for a test: started on a free port, stopped when dropped.
 //!
-//! Which one is settled by the test target: `main` has dunlin's own, embedded, `nats` the program
-//! that `DUNLIN_NATS_SERVER` names (dunlin's own where nothing is named, which CI does not allow).
+//! Which one is settled by the test target: `main` has dunlin's own, embedded, or as a program where
+//! a configuration file is wanted; `nats` the program that `DUNLIN_NATS_SERVER` names (dunlin's own
+//! where nothing is named, which CI does not allow).
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -56,10 +57,18 @@ impl Server {
     }
 
     /// A server with a configuration file, which need not say where to listen; none where the
-    /// target has no server that reads one.
+    /// program is not there.
     pub(crate) async fn configured(config: &str) -> Option<Self> {
+        Some(Self::of_program(reference().or_else(ours)?, config).await)
+    }
+
+    /// The same, but nats-server alone: for what dunlin's server has not.
+    pub(crate) async fn only_reference(config: &str) -> Option<Self> {
+        Some(Self::of_program(reference()?, config).await)
+    }
+
+    async fn of_program(program: String, config: &str) -> Self {
         let addr = free_addr();
-        let program = reference()?;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("server.conf");
         std::fs::write(&path, format!("listen: \"{addr}\"\n{config}")).unwrap();
@@ -71,7 +80,7 @@ impl Server {
             _config: Some(folder),
         };
         server.listens().await;
-        Some(server)
+        server
     }
 
     pub(crate) async fn connect(&self) -> Client {
@@ -121,6 +130,20 @@ impl Server {
         let up = tokio::time::timeout(PATIENCE, is_up).await;
         up.expect("the server comes up")
     }
+}
+
+/// Dunlin's own program, where cargo has put it beside the tests: it builds it for those of the
+/// server, and so whenever the whole workspace is tested, which is what CI does.
+fn ours() -> Option<String> {
+    let tests = std::env::current_exe().unwrap();
+    let program = tests.parent()?.parent()?.join("dunlin-server");
+    if !program.exists() {
+        let is_ci = std::env::var_os("CI").is_some();
+        assert!(!is_ci, "{} must be built in CI", program.display());
+        eprintln!("{} is not built, not run", program.display());
+        return None;
+    }
+    Some(program.to_string_lossy().into_owned())
 }
 
 /// The program to test against, if this target is for it.
