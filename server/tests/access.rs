@@ -364,3 +364,46 @@ async fn whoever_publishes_too_fast_is_read_later_and_loses_nothing() {
     assert!(took <= Duration::from_millis(2300), "{took:?}");
     b.barrier().await;
 }
+
+#[tokio::test]
+async fn what_waits_for_a_user_is_bounded_over_all_its_connections() {
+    let users = Authorization::new()
+        .user(User::new("a", "a"))
+        .user(User::new("b", "b"));
+    let quota = Quota {
+        pending_bytes: Some(1024 * 1024),
+        ..Quota::default()
+    };
+    let server = options(users).limits_per_user(quota).start().await.unwrap();
+    let mut publisher = log_in(&server, "a").await;
+    let mut stalled = Vec::new();
+    for _ in 0..3 {
+        let mut reader = log_in(&server, "b").await;
+        reader.type_line("SUB a 1").await;
+        reader.barrier().await;
+        stalled.push(reader);
+    }
+    let message = format!("PUB a 1024\r\n{}\r\n", "x".repeat(1024));
+    // 700 KiB for each: 128 KiB of it are on their way, so that two are too much and one is not.
+    for _ in 0..70 {
+        publisher.type_line(message.repeat(10).trim_end()).await;
+    }
+    publisher.barrier().await;
+    let cut = server.statistics().slow_consumers;
+    let mut told = 0;
+    for reader in stalled {
+        let mut reader = reader;
+        reader.type_line("PING").await;
+        loop {
+            let line = reader.line().await;
+            if line == "-ERR 'Slow Consumer'" {
+                told += 1;
+            }
+            if line == "PONG" || line.is_empty() {
+                break;
+            }
+        }
+    }
+    assert!((1..=2).contains(&told), "{told} told, {cut} cut");
+    publisher.barrier().await;
+}

@@ -11,6 +11,7 @@ mod origin;
 mod outbox;
 mod queue;
 mod reason;
+mod share;
 mod wakes;
 mod wire;
 
@@ -25,6 +26,7 @@ pub(crate) use origin::{Cookies, Origin, Secured};
 pub(crate) use outbox::{Flushed, Outbox, Refused, Status, Writing};
 pub(crate) use queue::{Dropped, Front};
 pub(crate) use reason::Reason;
+pub(crate) use share::Share;
 pub(crate) use wakes::Wakes;
 pub(crate) use wire::Wire;
 

@@ -11,6 +11,7 @@
 //! is pending never exceeds the limit by more than the last words of a connection.
 
 use std::io;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
@@ -21,6 +22,7 @@ use super::backlog::{Backlog, Stalls};
 use super::chunk::Chunks;
 use super::queue::{Dropped, Queue, Segments};
 use super::reason::Reason;
+use super::share::{Share, Shares};
 use super::wire::Wire;
 
 /// More pending than this, in bytes, and publishers hold back for a while: what a reader has not
@@ -84,6 +86,8 @@ struct State {
     is_blocked: bool,
     is_notified: bool,
     stalls: Option<Box<Stalls>>,
+    /// What this outbox may hold together with others; none: nothing is counted.
+    shares: Option<Box<Shares>>,
     owner: Option<Waker>,
     waiting: Vec<Waker>, // Publishers that wait for this outbox to drain.
 }
@@ -235,6 +239,13 @@ impl<W: ?Sized + Wire> Outbox<W> {
         }
     }
 
+    /// Counts what waits here in `shares` from now on, and in no other.
+    pub(crate) fn share(&self, shares: impl Iterator<Item = Arc<Share>>) {
+        let mut state = self.state.lock();
+        state.shares.get_or_insert_default().replace(shares);
+        state.settle();
+    }
+
     /// What waits here, and how the reader has coped so far.
     pub(crate) fn backlog(&self, now: Instant) -> Backlog {
         let state = self.state.lock();
@@ -256,6 +267,7 @@ impl<W: ?Sized + Wire> Outbox<W> {
     pub(crate) fn discard(&self, chunks: &mut Chunks) -> Dropped {
         let mut state = self.state.lock();
         let (segments, dropped) = state.queue.clear();
+        state.shares = None;
         let waiting = std::mem::take(&mut state.waiting);
         state.owner = None;
         drop(state);
@@ -293,7 +305,15 @@ impl State {
     fn put_back(&mut self, rest: Segments, written: usize) {
         self.drained_bytes += written as u64;
         self.queue.put_back(rest, written);
+        self.settle();
         self.apply_cut();
+    }
+
+    /// Tells the shares how much waits here.
+    fn settle(&mut self) {
+        if let Some(shares) = &mut self.shares {
+            shares.settle(self.queue.pending_bytes);
+        }
     }
 
     fn end_stall(&mut self, now: Instant) {
@@ -324,6 +344,7 @@ impl State {
             .and_then(|ending| ending.last_words.take())
         {
             self.queue.cut(words);
+            self.settle();
         }
     }
 }
@@ -414,11 +435,15 @@ impl Writing<'_> {
         if self.state.queue.pending_bytes + len > self.pending_max {
             return Err(Refused::Full(len));
         }
-        Ok(())
+        match &self.state.shares {
+            Some(shares) if !shares.have_room_for(len) => Err(Refused::Full(len)),
+            _ => Ok(()),
+        }
     }
 
     fn note(&mut self) -> bool {
         let state = &mut *self.state;
+        state.settle();
         let must_note = !(state.is_noted || state.is_writing || state.is_blocked);
         state.is_noted |= must_note;
         must_note

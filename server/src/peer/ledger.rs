@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::link::Share;
+
 /// The most that the connections of one user, or from one address, may have together; none for no
 /// limit.
 ///
@@ -21,6 +23,8 @@ pub struct Quota {
     pub connections: Option<usize>,
     /// Subscriptions; one more is told `maximum subscriptions exceeded`, and not made.
     pub subscriptions: Option<usize>,
+    /// Bytes that wait to be read. A reader for whom more would wait is cut as a slow consumer.
+    pub pending_bytes: Option<usize>,
     /// Messages published in a second. Who is over it is not read from for a while; a second's
     /// worth may come at once.
     pub publish_messages_per_second: Option<u64>,
@@ -45,6 +49,7 @@ enum Key {
 struct Ledger {
     quota: Quota,
     used: Mutex<Used>,
+    pending: Option<Arc<Share>>,
 }
 
 #[derive(Default)]
@@ -109,6 +114,7 @@ impl Ledgers {
             let ledger = Arc::new(Ledger {
                 quota,
                 used: Mutex::default(),
+                pending: quota.pending_bytes.map(Share::new),
             });
             open.insert(key, Arc::downgrade(&ledger));
             ledger
@@ -136,6 +142,11 @@ impl Seat {
     pub(super) fn has_room_for(&self, more: usize) -> bool {
         let max = self.ledger.quota.subscriptions;
         max.is_none_or(|max| self.ledger.used.lock().subscriptions + more <= max)
+    }
+
+    /// What the outbox of the connection counts in.
+    pub(super) fn share(&self) -> Option<Arc<Share>> {
+        self.ledger.pending.clone()
     }
 
     /// Tells how many subscriptions the connection has now.

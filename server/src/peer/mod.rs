@@ -32,6 +32,7 @@ pub(crate) use table::{Closed, Departure, Table};
 
 use crate::auth::{Replies, Rights};
 use crate::bus::{Bus, Cache, Keys};
+use crate::link::Share;
 use filter::Filter;
 
 /// What a host obeys.
@@ -220,6 +221,15 @@ impl Peer {
             self.seats.get_or_insert_default().of_user = seat;
             self.tell_seats();
         }
+    }
+
+    /// What the outbox of the party counts in.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = Arc<Share>> {
+        let seats = self.seats.as_deref();
+        seats
+            .into_iter()
+            .flat_map(Seats::taken)
+            .filter_map(Seat::share)
     }
 
     /// A message of `bytes` has been published; until when the party must rest, if it must.

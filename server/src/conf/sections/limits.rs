@@ -16,6 +16,7 @@ const KEYS: &[Known<Limits>] = known! {
 const QUOTA_KEYS: &[Known<Quota>] = known! {
     "connections" => Obeyed(|field, it| set(&mut it.connections, number(field)));
     "subscriptions" => Obeyed(|field, it| set(&mut it.subscriptions, number(field)));
+    "pending_bytes" => Obeyed(|field, it| set(&mut it.pending_bytes, number(field)));
     "publish_messages_per_second" =>
         Obeyed(|field, it| set(&mut it.publish_messages_per_second, field.count()));
     "publish_bytes_per_second" =>

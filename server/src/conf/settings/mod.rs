@@ -145,6 +145,8 @@ pub struct Quota {
     pub connections: Option<usize>,
     /// Subscriptions.
     pub subscriptions: Option<usize>,
+    /// Bytes that wait to be read.
+    pub pending_bytes: Option<usize>,
     /// Messages published in a second.
     pub publish_messages_per_second: Option<u64>,
     /// Bytes published in a second.

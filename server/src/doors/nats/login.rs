@@ -157,9 +157,18 @@ impl TextSession {
         match self.nats.host.ledgers.sit_as(&identity.name) {
             Ok(seat) => {
                 self.peer.sit_as_user(seat);
+                self.share_outbox();
                 true
             }
             Err(Full) => false,
+        }
+    }
+
+    /// Counts what waits for the connection with what waits for others, where that is bounded.
+    pub(super) fn share_outbox(&self) {
+        let mut shares = self.peer.shares().peekable();
+        if shares.peek().is_some() {
+            self.reader.outbox.share(shares);
         }
     }
 

@@ -356,6 +356,7 @@ impl TextSession {
 
 impl Session for TextSession {
     fn on_open(&mut self, _now: Instant, wakes: &mut Wakes) {
+        self.share_outbox();
         if let Some(info) = self.info.as_deref().filter(|_| !self.is_greeted) {
             self.say_info(info, wakes);
         }

@@ -69,6 +69,7 @@ fn quota(quota: &conf::Quota) -> Quota {
     Quota {
         connections: quota.connections,
         subscriptions: quota.subscriptions,
+        pending_bytes: quota.pending_bytes,
         publish_messages_per_second: quota.publish_messages_per_second,
         publish_bytes_per_second: quota.publish_bytes_per_second,
     }
