@@ -195,8 +195,7 @@ impl Folder {
         let counted = loaded
             .diagnostics
             .iter()
-            .filter(|found| found.severity != Severity::Notice)
-            .filter(|found| !is_ahead(&found.text));
+            .filter(|found| found.severity != Severity::Notice);
         let lines: Vec<usize> = counted
             .map(|found| {
                 let place = found.span.map(|span| loaded.sources.place(span).line);
@@ -229,19 +228,6 @@ impl Folder {
         });
         Verdict::Refused(numbers.min())
     }
-}
-
-/// Whether this is said of a key only because nothing obeys it yet.
-fn is_ahead(text: &str) -> bool {
-    [
-        "authorization",
-        "no_auth_user",
-        "tls",
-        "websocket",
-        "limits",
-    ]
-    .iter()
-    .any(|key| text.starts_with(&format!("\"{key}\" cannot be obeyed")))
 }
 
 /// The folder and the environment, with the text as `case.conf`.
