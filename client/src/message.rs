@@ -30,7 +30,10 @@ impl Subject {
 
     /// The subject that stands on the wire; bytes that are no UTF-8 are replaced by U+FFFD.
     pub(crate) fn from_wire(text: &[u8]) -> Self {
-        Self(String::from_utf8_lossy(text).into())
+        match str::from_utf8(text) {
+            Ok(text) => Self(text.into()), // Several times faster than to look for what is wrong.
+            Err(_) => Self(String::from_utf8_lossy(text).into()),
+        }
     }
 }
 
