@@ -1,0 +1,165 @@
+// The dashboard in a browser: a real server under real load, a real page.
+//
+//   node test.mjs SERVER [PICTURES]
+//
+// Starts SERVER, loads it, and checks what a person would see: the figures of /varz, a slow reader
+// on top, a message in the tap, a connection that goes when it is closed, ten thousand rows. With
+// PICTURES, a folder, it leaves pictures there.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import net from 'node:net';
+import process from 'node:process';
+import { chromium } from 'playwright-core';
+
+const [program, pictures] = process.argv.slice(2);
+const CROWD = Number(process.env.DUNLIN_CROWD ?? 10_000);
+const server = spawn(program, ['-a', '127.0.0.1', '-p', '-1', '-m', '-1', '-n', 'harbour']);
+
+async function started(log) {
+  let text = '';
+  log.on('data', chunk => text += chunk);
+  return until('the server is ready', () => {
+    const found = [/Listening for client connections on \S+:(\d+)/, /http monitor on \S+:(\d+)/].map(it => it.exec(text)?.[1]);
+    if (found.every(Boolean) && text.includes('Server is ready')) return { port: +found[0], monitor: +found[1] };
+  });
+}
+
+/// A connection that says who it is and what it wants; it reads, unless it is told not to.
+async function client(name, subjects = [], reads = true) {
+  const socket = net.connect(port, '127.0.0.1');
+  await once(socket, 'data');
+  if (reads) socket.on('data', data => { if (data.includes('PING\r\n')) socket.write('PONG\r\n'); });
+  const subscriptions = subjects.map((subject, sid) => `SUB ${subject} ${sid + 1}\r\n`).join('');
+  socket.write(`CONNECT ${JSON.stringify({ verbose: false, name, lang: 'node', version: '1.0.0' })}\r\n${subscriptions}`);
+  if (!reads) socket.pause();
+  socket.on('error', () => {});
+  return socket;
+}
+
+const json = async path => (await fetch(at + path)).json();
+async function until(what, check, patience = 10_000) {
+  const end = Date.now() + patience;
+  for (;;) {
+    const found = await check();
+    if (found) return found;
+    if (Date.now() > end) throw new Error('never: ' + what);
+    await new Promise(later => setTimeout(later, 50));
+  }
+}
+
+const { port, monitor } = await started(server.stderr);
+const at = `http://127.0.0.1:${monitor}`;
+setTimeout(() => { server.kill(); console.error('took too long'); process.exit(1); }, 240_000).unref();
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox'],
+});
+try {
+  const readers = await Promise.all([
+    client('billing', ['orders.*.new', 'payments.>']), client('warehouse', ['orders.>']),
+    client('mail <b>&"', ['users.signed_up', 'orders.eu.new']), client('metrics', ['telemetry.>']),
+  ]);
+  const shop = await client('shop');
+  const subjects = ['orders.eu.new', 'orders.us.new', 'orders.us.paid', 'payments.card', 'telemetry.rack1.temp', 'telemetry.rack2.temp', 'users.signed_up'];
+  let tick = 0;
+  const load = setInterval(() => {
+    let text = '';
+    const batch = 40 + Math.round(30 * Math.sin(tick++ / 40));
+    for (let i = 0; i < batch; i++) text += `PUB ${subjects[(i * 7 + tick) % subjects.length]} 25\r\n{"id":1234567,"at":"now"}\r\n`;
+    if (!shop.writableNeedDrain) shop.write(text);
+  }, 50);
+
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  const errors = [];
+  page.on('pageerror', error => errors.push(String(error)));
+  page.on('console', message => message.type() === 'error' && errors.push(message.text()));
+  await page.goto(at + '/dashboard');
+  const tile = label => page.locator(`[data-tile="${label}"] b`).innerText();
+
+  // The figures are those of /varz.
+  await until('the page is live', async () => (await page.locator('#state').innerText()) === 'live');
+  await until('five connections', async () => (await tile('connections')) === '5');
+  const { subscriptions } = await json('/varz');
+  assert.equal(await tile('subscriptions'), String(subscriptions));
+  assert.match(await page.locator('#who').innerText(), /^harbour · 127\.0\.0\.1:\d+/);
+  const shown = await tile('messages in');
+  assert.ok(Number.parseFloat(shown) > 0, shown);
+
+  // A slow reader stands on top within two seconds.
+  const turtle = await client('turtle', ['telemetry.>'], false);
+  await until('it is there', async () => (await json('/varz')).connections === 6);
+  const flood = Buffer.concat(Array.from({ length: 400 }, () => Buffer.concat([Buffer.from('PUB telemetry.rack1.dump 16384\r\n'), Buffer.alloc(16384, 120), Buffer.from('\r\n')])));
+  const since = Date.now();
+  shop.write(flood);
+  await until('the slow reader is first', async () => (await page.locator('#slow tbody tr').first().innerText().catch(() => '')).includes('turtle'), 4_000);
+  console.log(`slow reader on top after ${Date.now() - since} ms`);
+  if (pictures) await page.waitForTimeout(20_000);
+  const picture = async name => pictures && page.screenshot({ path: `${pictures}/${name}.png` });
+  await picture('dashboard-light');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.waitForTimeout(1200);
+  await picture('dashboard-dark');
+
+  // Subjects open by token, with the keyboard.
+  await page.locator('[data-view=overview]').focus();
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('ArrowRight');
+  await page.locator('[data-subject=orders]').focus();
+  await page.keyboard.press('Enter');
+  await page.locator('[data-subject="orders.eu"]').waitFor();
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.waitForTimeout(2500);
+  await picture('dashboard-subjects');
+
+  // The tap shows a message.
+  await page.locator('[data-view=tap]').click();
+  await page.locator('#filter').fill('orders.*.new');
+  await page.locator('#tap-go').click();
+  await page.locator('#tapped div', { hasText: 'orders.eu.new' }).first().waitFor();
+  await picture('dashboard-tap');
+  await page.locator('#tap-go').click();
+
+  // Names are shown as they are, and a connection that is closed goes.
+  await page.locator('[data-view=connections]').click();
+  await page.locator('#search').fill('mail');
+  await page.locator('#conns tbody td', { hasText: 'mail <b>&"' }).waitFor();
+  await page.locator('#conns tbody button').first().click();
+  await page.locator('#detail').getByText('users.signed_up').waitFor();
+  await page.locator('#kick').click();
+  await until('it is gone', () => readers[2].destroyed);
+  await page.locator('[data-view=closed]').click();
+  await page.locator('#closed td', { hasText: 'Kicked' }).waitFor();
+
+  // A crowd stays readable.
+  clearInterval(load);
+  const crowd = [];
+  for (let n = 0; n < CROWD; n += 200) crowd.push(...await Promise.all(Array.from({ length: 200 }, (_, i) => client(`node-${n + i}`))));
+  await page.locator('[data-view=connections]').click();
+  await page.locator('#search').fill('');
+  await until('the crowd is counted', async () => Number(/of (\d+)/.exec(await page.locator('#found').innerText())?.[1]) > CROWD);
+  const asked = Date.now();
+  await page.locator('#search').fill('node-' + (CROWD - 1));
+  await page.locator('#conns tbody td', { hasText: 'node-' + (CROWD - 1) }).waitFor();
+  console.log(`found one of ${CROWD} after ${Date.now() - asked} ms`);
+  await page.locator('#search').fill('');
+  await page.locator('th[data-key=name] button').click();
+  await picture('dashboard-connections');
+
+  // A phone, too.
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.locator('[data-view=overview]').click();
+  await page.waitForTimeout(1500);
+  await picture('dashboard-phone');
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(overflow <= 0, `${overflow} px stick out on a phone`);
+  assert.deepEqual(errors, []);
+  crowd.forEach(socket => socket.destroy());
+  turtle.destroy();
+  console.log('the dashboard holds');
+} finally {
+  await browser.close();
+  server.kill();
+}
+process.exit(0);
