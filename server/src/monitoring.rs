@@ -130,6 +130,8 @@ fn facts(
 ) -> Facts {
     let options = builder.monitor.clone();
     let options = options.unwrap_or_else(|| MonitorOptions::port(monitor_address.port()));
+    let tls = builder.tls.as_ref();
+    let certificates = tls.and_then(|tls| tls.check().ok());
     Facts {
         server_id: info.server_id.clone(),
         server_name: info.server_name.clone(),
@@ -138,8 +140,8 @@ fn facts(
         host: builder.host.clone(),
         port,
         auth_required: access.is_required(),
-        tls_required: false,
-        tls_verify: false,
+        tls_required: tls.is_some_and(|tls| !tls.is_optional()),
+        tls_verify: tls.is_some_and(|tls| tls.wants_certificates()),
         max_connections: builder.connections_max,
         max_subscriptions: builder.subscriptions_max,
         ping_interval: builder.ping_interval,
@@ -156,8 +158,11 @@ fn facts(
         write_deadline: builder.write_deadline,
         configured_at: SystemTime::now(),
         config_digest: options.config_digest,
-        certificate_ends: None,
-        websocket: None,
+        certificate_ends: certificates.map(|found| found.not_after),
+        websocket: builder.websocket.as_ref().map(|websocket| {
+            let host = websocket.host.clone().unwrap_or(builder.host.clone());
+            (host, websocket.port)
+        }),
     }
 }
 
