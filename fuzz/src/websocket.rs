@@ -17,7 +17,14 @@ pub fn websocket(data: &[u8]) {
     let whole = unframe(text, inflated_max, || 64 * 1024);
     let pieces = unframe(text, inflated_max, lengths(seed));
     assert_eq!(whole.1, pieces.1, "control frames, whole and in pieces");
-    assert_eq!(whole.2, pieces.2, "what was wrong, whole and in pieces");
+    // A compressed message may be broken and too long: which is seen first is nobody's right.
+    assert_eq!(
+        whole.2.is_some(),
+        pieces.2.is_some(),
+        "{:?}, {:?}",
+        whole.2,
+        pieces.2
+    );
     if whole.2.is_none() {
         assert_eq!(whole.0, pieces.0, "messages, whole and in pieces");
     } else {

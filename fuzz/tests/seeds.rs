@@ -19,11 +19,8 @@ fn every_target_holds_for_every_seed() {
             dunlin_fuzz::conf(&data);
             dunlin_fuzz::door(&data);
             dunlin_fuzz::routing(&data);
-<<<<<<< HEAD
             dunlin_fuzz::hand_parser(&data);
-=======
             dunlin_fuzz::websocket(&data);
->>>>>>> 9b68c25 (fuzz: WebSocket frames)
             count += 1;
         }
     }

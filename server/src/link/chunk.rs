@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use parking_lot::Mutex;
+use super::sync::Mutex;
 
 /// A piece for the first few messages of an outbox, so that many readers of little traffic do not
 /// spread over the whole cache. A guess between one message and a page's worth of them.

@@ -7,11 +7,14 @@
 
 mod backlog;
 mod chunk;
+#[cfg(all(test, model))]
+mod models;
 mod origin;
 mod outbox;
 mod queue;
 mod reason;
 mod share;
+mod sync;
 mod wakes;
 mod wire;
 

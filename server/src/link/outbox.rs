@@ -16,13 +16,13 @@ use std::task::Waker;
 use std::time::Instant;
 
 use bytes::Bytes;
-use parking_lot::{Mutex, MutexGuard};
 
 use super::backlog::{Backlog, Stalls};
 use super::chunk::Chunks;
 use super::queue::{Dropped, Queue, Segments};
 use super::reason::Reason;
 use super::share::{Share, Shares};
+use super::sync::{Mutex, MutexGuard};
 use super::wire::Wire;
 
 /// More pending than this, in bytes, and publishers hold back for a while: what a reader has not

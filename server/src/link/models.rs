@@ -1,0 +1,166 @@
+//! Models of an outbox where threads meet: every order of their steps is tried.
+//!
+//! `RUSTFLAGS="--cfg model" cargo test -p dunlin-server --no-default-features --lib models`
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+
+use bytes::Bytes;
+use loom::sync::atomic::{AtomicUsize, Ordering};
+use loom::thread;
+
+use super::chunk::{Chunks, Pool};
+use super::outbox::{Flushed, Outbox};
+use super::sync::Mutex;
+use super::{Reason, Wire};
+
+/// A wire that takes so many bytes at a time, and says once that it is full.
+struct Narrow {
+    taken: Mutex<Vec<u8>>,
+    step: usize,
+    /// How many writes go through before it is full for one.
+    before_full: AtomicUsize,
+}
+
+impl Narrow {
+    fn new(step: usize, before_full: usize) -> Self {
+        Self {
+            taken: Mutex::default(),
+            step,
+            before_full: AtomicUsize::new(before_full),
+        }
+    }
+}
+
+impl Wire for Narrow {
+    fn try_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        if self.before_full.fetch_sub(1, Ordering::Relaxed) == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let all = bufs.iter().flat_map(|buf| buf.iter().copied());
+        let part: Vec<u8> = all.take(self.step).collect();
+        self.taken.lock().extend_from_slice(&part);
+        Ok(part.len())
+    }
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Woken {
+    fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+fn chunks() -> Chunks {
+    Chunks::new(Arc::<Pool>::default())
+}
+
+/// Appends one message, and flushes where the outbox asks for it.
+fn publish(outbox: &Outbox<Narrow>, text: &[u8]) {
+    let mut chunks = chunks();
+    let must_flush = outbox.lock().append([text], &mut chunks);
+    if must_flush == Ok(true) {
+        let flushed = outbox.flush(&mut chunks);
+        assert!(flushed.is_ok(), "a narrow wire does not fail");
+    }
+}
+
+/// What the loop of the connection does when it is woken.
+fn serve(outbox: &Outbox<Narrow>) {
+    let mut chunks = chunks();
+    outbox.unblock();
+    while outbox
+        .flush(&mut chunks)
+        .is_ok_and(|it| it == Flushed::Blocked)
+    {
+        outbox.unblock();
+    }
+}
+
+#[test]
+fn two_publishers_and_one_reader_lose_nothing_and_mix_nothing() {
+    loom::model(|| {
+        let outbox = Arc::new(Outbox::new(Narrow::new(3, usize::MAX), 1000));
+        let other = Arc::clone(&outbox);
+        let thread = thread::spawn(move || {
+            publish(&other, b"<aa>");
+            publish(&other, b"<AA>");
+        });
+        publish(&outbox, b"<bb>");
+        thread.join().expect("the other publisher ends");
+        let taken = String::from_utf8_lossy(&outbox.wire().taken.lock()).into_owned();
+        let mut parts: Vec<&str> = taken.split_inclusive('>').collect();
+        let first = parts.iter().position(|part| *part == "<aa>");
+        assert!(
+            first < parts.iter().position(|part| *part == "<AA>"),
+            "{taken}"
+        );
+        parts.sort_unstable();
+        assert_eq!(parts, ["<AA>", "<aa>", "<bb>"], "{taken}");
+    });
+}
+
+#[test]
+fn a_full_wire_wakes_its_loop_for_what_is_left() {
+    loom::model(|| {
+        let outbox = Arc::new(Outbox::new(Narrow::new(100, 1), 1000));
+        let owner = Arc::<Woken>::default();
+        outbox.set_owner(&Waker::from(Arc::clone(&owner)));
+        let other = Arc::clone(&outbox);
+        let thread = thread::spawn(move || publish(&other, b"<a>"));
+        publish(&outbox, b"<b>");
+        thread.join().expect("the other publisher ends");
+        if !outbox.status().is_empty {
+            assert!(owner.count() > 0, "nobody is told that something is left");
+            serve(&outbox);
+        }
+        assert!(outbox.status().is_empty);
+        assert_eq!(outbox.wire().taken.lock().len(), 6);
+    });
+}
+
+#[test]
+fn a_publisher_that_waits_is_woken() {
+    loom::model(|| {
+        let outbox = Arc::new(Outbox::new(Narrow::new(usize::MAX, usize::MAX), 1_000_000));
+        let much = Bytes::from_static(&[b'x'; 600_000]);
+        let appended = outbox.lock().append_shared([b"MSG "], much, &mut chunks());
+        assert_eq!(appended, Ok(true));
+        let publisher = Arc::<Woken>::default();
+        let other = Arc::clone(&outbox);
+        let thread = thread::spawn(move || other.flush(&mut chunks()).is_ok());
+        let has_room = outbox.has_room_or_wake(&Waker::from(Arc::clone(&publisher)));
+        assert!(thread.join().expect("the flush ends"));
+        assert!(has_room || publisher.count() > 0, "it waits for ever");
+    });
+}
+
+#[test]
+fn an_end_is_told_once_and_nothing_comes_behind_it() {
+    loom::model(|| {
+        let outbox = Arc::new(Outbox::new(Narrow::new(2, usize::MAX), 1000));
+        let owner = Arc::<Woken>::default();
+        outbox.set_owner(&Waker::from(Arc::clone(&owner)));
+        let other = Arc::clone(&outbox);
+        let thread = thread::spawn(move || publish(&other, b"<a>"));
+        outbox.end(Reason::ServerShutdown);
+        outbox.wake_owner();
+        thread.join().expect("the publisher ends");
+        let late = outbox.lock().append([b"<late>"], &mut chunks());
+        assert!(late.is_err(), "something was appended behind the end");
+        serve(&outbox);
+        assert!(outbox.status().is_empty && owner.count() > 0);
+        let len = outbox.wire().taken.lock().len();
+        assert!(len == 0 || len == 3, "half a message: {len}");
+    });
+}
