@@ -4,6 +4,10 @@ mod arguments;
 mod check;
 mod credentials;
 mod descriptors;
+#[allow(
+    rustdoc::invalid_html_tags,
+    reason = "what documents a flag is its help, and help has no markup"
+)]
 mod flags;
 mod hidden;
 mod holder;
