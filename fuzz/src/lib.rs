@@ -15,6 +15,7 @@ mod pieces;
 mod routing;
 mod subjects;
 mod twin;
+mod upgrade;
 mod websocket;
 
 pub use conf::conf;
@@ -25,4 +26,5 @@ pub use json::info_connect;
 pub use parsers::{client_parser, server_parser};
 pub use routing::routing;
 pub use subjects::subjects;
+pub use upgrade::upgrade;
 pub use websocket::websocket;

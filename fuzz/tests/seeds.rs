@@ -20,6 +20,7 @@ fn every_target_holds_for_every_seed() {
             dunlin_fuzz::door(&data);
             dunlin_fuzz::routing(&data);
             dunlin_fuzz::hand_parser(&data);
+            dunlin_fuzz::upgrade(&data);
             dunlin_fuzz::websocket(&data);
             count += 1;
         }

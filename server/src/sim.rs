@@ -18,7 +18,7 @@ use crate::link::{
     Background, Door, End, Input, Origin, Outbox, Pool, Reason, Session, Taken, Verdict, Wakes,
     Wire,
 };
-use crate::net::websocket_heard;
+use crate::net::{websocket_answer, websocket_heard};
 use crate::options::Builder;
 use crate::peer::{Bounds, Host, Ledgers};
 
@@ -42,6 +42,12 @@ pub fn unframe(
     piece: impl FnMut() -> usize,
 ) -> (Vec<u8>, Vec<String>, Option<String>) {
     websocket_heard(text, inflated_max, piece)
+}
+
+/// What is answered to the request of a WebSocket client: the status, 0 where the connection is
+/// closed without a word, and the bytes; none while more must come.
+pub fn answer_request(text: &[u8]) -> Option<(u16, Vec<u8>)> {
+    websocket_answer(text)
 }
 
 /// Sessions and the bus between them: bytes in, bytes out, at once.

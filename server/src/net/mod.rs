@@ -21,6 +21,6 @@ pub use pipe::Pipe;
 pub(crate) use tls::{Encryption, Prepared};
 pub use tls::{HandshakeFirst, TlsError, TlsFacts, TlsOptions, TlsVersion};
 pub(crate) use unix::{UnixBound, bind_unix};
-#[cfg(feature = "sim")]
-pub(crate) use websocket::heard as websocket_heard;
 pub(crate) use websocket::{CookieNames, Place, Rules, WebsocketListener};
+#[cfg(feature = "sim")]
+pub(crate) use websocket::{answer as websocket_answer, heard as websocket_heard};

@@ -9,3 +9,4 @@ mod handshake;
 mod order;
 mod renew;
 mod users;
+mod websocket;

@@ -2,6 +2,9 @@
 
 use super::decode::Decoder;
 use super::deflate::Pool;
+use super::handshake;
+use super::origin::Place;
+use super::rules::{CookieNames, Rules};
 
 /// What was read: the bytes of messages, what control frames asked for, and what was wrong.
 pub(crate) type Heard = (Vec<u8>, Vec<String>, Option<String>);
@@ -37,4 +40,30 @@ pub(crate) fn heard(
         }
     }
     (bytes, events, None)
+}
+
+/// What is answered to a request so far, with its status, 0 for no word at all; none while more of
+/// it must come. Every rule is in force.
+pub(crate) fn answer(text: &[u8]) -> Option<(u16, Vec<u8>)> {
+    let rules = Rules {
+        same_origin: true,
+        allowed_origins: Place::parse("http://a.example").into_iter().collect(),
+        has_compression: true,
+        cookies: CookieNames {
+            user: Some("user".to_owned()),
+            ..CookieNames::default()
+        },
+        ..Rules::default()
+    };
+    let answer = match handshake::read(text, &rules) {
+        Ok(agreement) => agreement?.answer,
+        Err(refusal) => refusal.answer(),
+    };
+    let status = answer
+        .get(9..12)
+        .and_then(|digits| std::str::from_utf8(digits).ok());
+    Some((
+        status.and_then(|digits| digits.parse().ok()).unwrap_or(0),
+        answer,
+    ))
 }

@@ -21,7 +21,7 @@ mod status;
 mod stream;
 
 #[cfg(feature = "sim")]
-pub(crate) use heard::heard;
+pub(crate) use heard::{answer, heard};
 pub(crate) use listen::WebsocketListener;
 pub(crate) use origin::Place;
 pub(crate) use rules::{CookieNames, Rules};
