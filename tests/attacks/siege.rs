@@ -56,7 +56,7 @@ pub(crate) async fn siege<A: Future<Output = ()>>(
     }
     over.store(true, Ordering::Relaxed);
     let (count, worst) = healthy.await.expect("the healthy pair goes on");
-    println!("{count} messages meanwhile, the slowest round took {worst:?}");
+    eprintln!("{count} messages meanwhile, the slowest round took {worst:?}");
     assert!(count > 0, "the healthy pair said nothing");
     assert!(worst < ROUND_MAX, "a healthy round took {worst:?}");
     server.stop().await;
