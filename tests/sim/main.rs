@@ -39,7 +39,7 @@ fn every_world_keeps_its_promises() {
             .flat_map(|worlds| worlds.expect("every world keeps its promises"))
             .fold(Sums::default(), Sums::add)
     });
-    println!("{count} worlds of {STEPS} steps: {sums:?}");
+    eprintln!("{count} worlds of {STEPS} steps: {sums:?}");
     assert!(sums.heard > 0, "nothing was heard in any world");
     assert!(
         count < WORLDS || sums.slow > 0,

@@ -181,11 +181,11 @@ impl Party {
     /// Moves at most `max` bytes up; tells how many went.
     pub(crate) fn move_up(&mut self, max: usize, model: &mut Model) -> usize {
         let moved = self.link.move_up(max);
-        while let Some((_, mark)) = self
-            .under_way
-            .pop_front_if(|(end, _)| *end <= self.link.up_total)
-        {
-            model.note_there(mark);
+        let is_there = |(end, _): &(_, _)| *end <= self.link.up_total;
+        while self.under_way.front().is_some_and(is_there) {
+            if let Some((_, mark)) = self.under_way.pop_front() {
+                model.note_there(mark);
+            }
         }
         moved
     }
