@@ -90,7 +90,7 @@ impl ConnectOptions {
     /// [connection timeout](ConnectOptions::connection_timeout).
     ///
     /// ```no_run
-    /// # async fn vault() -> Result<String, std::io::Error> { unimplemented!() }
+    /// # async fn vault() -> Result<String, std::io::Error> { Ok("t0ken".to_owned()) }
     /// let options = dunlin::ConnectOptions::new().auth_callback(|_nonce| async {
     ///     let mut auth = dunlin::Auth::new();
     ///     auth.token = Some(vault().await.map_err(dunlin::AuthError::new)?);
