@@ -26,7 +26,8 @@ const SERVER_FLOORS: &[(&str, &[&str])] = &[
     ("signals", &["name"]),
     ("credentials", &[]),
     ("name", &[]),
-    ("ports", &["name"]),
+    ("ports", &["addresses", "name"]),
+    ("addresses", &[]),
     (
         "running",
         &[

@@ -2,9 +2,8 @@
 
 use std::io::{self, BufRead, IsTerminal, Read};
 
-use bcrypt::Version;
 use clap::Args;
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use dunlin_server::program::credentials::{self, unseen};
 
 use super::Common;
 use crate::failure::{Code, Failure};
@@ -38,7 +37,7 @@ pub(crate) struct Passwd {
 impl Passwd {
     pub(crate) fn run(self, common: &Common) -> Result<(), Failure> {
         let password = match self.is_generated {
-            true => invented()?,
+            true => made_up()?,
             false => self.read()?,
         };
         if let Some(hash) = &self.check {
@@ -48,10 +47,8 @@ impl Passwd {
                 false => Err(Failure::new(Code::Failed, "the password is another one")),
             };
         }
-        let parts = bcrypt::non_truncating_hash_with_result(&password, self.cost);
-        let parts = parts.map_err(|error| Failure::because("cannot hash the password", error))?;
-        // The spelling that every implementation knows; the algorithm is the same.
-        let hash = parts.format_for_version(Version::TwoA);
+        let hash = credentials::hash(&password, self.cost);
+        let hash = hash.map_err(|error| Failure::new(Code::Failed, format_args!("{error:#}")))?;
         let shown = self.is_generated.then_some(&*password);
         if common.style.is_json {
             return say(&Object::new()
@@ -87,51 +84,9 @@ impl Passwd {
     }
 }
 
-/// A line that is typed and not shown. What is typed ahead is not shown either.
-fn unseen(prompt: &str) -> io::Result<String> {
-    let before = tcgetattr(io::stdin())?;
-    let mut hidden = before.clone();
-    hidden.local_modes.remove(LocalModes::ECHO);
-    hidden.local_modes.insert(LocalModes::ECHONL);
-    tcsetattr(io::stdin(), OptionalActions::Flush, &hidden)?;
-    eprint!("{prompt}");
-    let mut line = String::new();
-    let read = io::stdin().lock().take(LINE_MAX).read_line(&mut line);
-    tcsetattr(io::stdin(), OptionalActions::Now, &before)?;
-    read?;
-    line.truncate(line.trim_end_matches(['\n', '\r']).len());
-    Ok(line)
+fn made_up() -> Result<String, Failure> {
+    credentials::made_up().map_err(|error| Failure::new(Code::Failed, format_args!("{error:#}")))
 }
 
-/// Twenty-two letters and digits that nobody can guess: 128 bits and a little.
-fn invented() -> Result<String, Failure> {
-    let mut letters = String::new();
-    while letters.len() < LETTERS {
-        let mut bytes = [0; 64];
-        let filled = getrandom::fill(&mut bytes);
-        filled.map_err(|error| Failure::because("the system has no random bytes", error))?;
-        // What would favour some letters is thrown away.
-        let fair = bytes
-            .iter()
-            .filter(|&&byte| usize::from(byte) < 4 * ALPHABET.len());
-        let letter = |byte: &u8| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]);
-        letters.extend(fair.map(letter).take(LETTERS - letters.len()));
-    }
-    Ok(letters)
-}
-
-const LETTERS: usize = 22;
-const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 /// bcrypt takes 72 bytes; more is an error there, not here.
 const LINE_MAX: u64 = 4096;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn invented_passwords_differ() {
-        let (one, two) = (invented().unwrap(), invented().unwrap());
-        assert!(one != two && one.len() == LETTERS, "{one} {two}");
-    }
-}

@@ -1,21 +1,23 @@
 //! Credentials for a configuration file: hashes of passwords and keys, made where they are needed.
 //!
-//! `dunlin-server passwd` and `dunlin-server nkey`. What belongs into the file goes to stdout, what is
-//! for whoever sits there to stderr.
+//! `dunlin-server passwd` and `dunlin-server nkey`, and what `dunlin passwd` shares with them. What
+//! belongs into the file goes to stdout, what is for whoever sits there to stderr.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 
 use anyhow::{Context, bail};
+use bcrypt::Version;
 use nkeys::KeyPair;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
-/// The cost of a hash: about a tenth of a second to check, as nats-server's tools have it.
-const COST: u32 = 11;
-/// The most bytes of a password that bcrypt looks at; more would be let in by their beginning.
-const PASSWORD_MAX: usize = 72;
-/// The letters of a password that is made up: 22 of 64 are 132 bits.
+/// How long hashing takes, and checking: about a tenth of a second, as nats-server's tools have it;
+/// each step doubles it.
+pub const COST: u32 = 11;
+/// How many letters and digits a password has that is made up: 22 of 62 are 130 bits.
 const MADE_UP_LEN: usize = 22;
-const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+/// The longest line that is read, in bytes; bcrypt takes 72 of them, and more is an error there.
+const LINE_MAX: u64 = 4096;
 
 /// The bcrypt hash of a password: of the first line of stdin, or of one made up where that is empty.
 pub(crate) fn passwd() -> anyhow::Result<String> {
@@ -31,10 +33,18 @@ pub(crate) fn passwd() -> anyhow::Result<String> {
         }
         _ => given,
     };
-    if password.len() > PASSWORD_MAX {
-        bail!("bcrypt takes passwords of up to {PASSWORD_MAX} bytes");
-    }
-    bcrypt::hash(password, COST).context("cannot hash the password")
+    hash(&password, COST)
+}
+
+/// The bcrypt hash of `password`, in the spelling that every implementation knows.
+///
+/// # Errors
+///
+/// The password has more than 72 bytes: others would be let in by their beginning.
+pub fn hash(password: &str, cost: u32) -> anyhow::Result<String> {
+    let parts = bcrypt::non_truncating_hash_with_result(password, cost);
+    let parts = parts.context("cannot hash the password")?;
+    Ok(parts.format_for_version(Version::TwoA))
 }
 
 /// A new key of a user: both halves, the public one for the file.
@@ -46,34 +56,55 @@ pub(crate) fn nkey() -> anyhow::Result<String> {
 }
 
 /// One line of stdin; what is typed is not shown.
-fn line(prompt: &str) -> anyhow::Result<String> {
-    let stdin = io::stdin();
-    let mut text = String::new();
-    if !stdin.is_terminal() {
-        stdin.lock().read_line(&mut text)?;
-        return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
+fn line(prompt: &str) -> io::Result<String> {
+    if io::stdin().is_terminal() {
+        return unseen(prompt);
     }
-    eprint!("{prompt}");
-    io::stderr().flush()?;
-    let shown = tcgetattr(&stdin)?;
-    let mut hidden = shown.clone();
-    hidden.local_modes.remove(LocalModes::ECHO);
-    tcsetattr(&stdin, OptionalActions::Now, &hidden)?;
-    let read = stdin.lock().read_line(&mut text);
-    tcsetattr(&stdin, OptionalActions::Now, &shown)?;
-    eprintln!();
-    read?;
+    let mut text = String::new();
+    io::stdin().lock().take(LINE_MAX).read_line(&mut text)?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// A password of the system's random bytes, taken by way of a fresh key.
-fn made_up() -> anyhow::Result<String> {
-    let seed = KeyPair::new_user()
-        .seed()
-        .context("the system has no random bytes")?;
-    let hash = <sha2::Sha256 as sha2::Digest>::digest(seed.as_bytes());
-    let letter = |byte: &u8| char::from(LETTERS[usize::from(byte % 64)]);
-    Ok(hash.iter().take(MADE_UP_LEN).map(letter).collect())
+/// A line that is typed at the terminal and not shown. What is typed ahead is not shown either.
+///
+/// # Errors
+///
+/// Stdin is no terminal, or cannot be read.
+pub fn unseen(prompt: &str) -> io::Result<String> {
+    let stdin = io::stdin();
+    let shown = tcgetattr(&stdin)?;
+    let mut hidden = shown.clone();
+    hidden.local_modes.remove(LocalModes::ECHO);
+    hidden.local_modes.insert(LocalModes::ECHONL);
+    tcsetattr(&stdin, OptionalActions::Flush, &hidden)?;
+    eprint!("{prompt}");
+    io::stderr().flush()?;
+    let mut text = String::new();
+    let read = stdin.lock().take(LINE_MAX).read_line(&mut text);
+    tcsetattr(&stdin, OptionalActions::Now, &shown)?;
+    read?;
+    text.truncate(text.trim_end_matches(['\r', '\n']).len());
+    Ok(text)
+}
+
+/// A password that nobody can guess.
+///
+/// # Errors
+///
+/// The system has no random bytes.
+pub fn made_up() -> anyhow::Result<String> {
+    let mut letters = String::new();
+    while letters.len() < MADE_UP_LEN {
+        let mut bytes = [0; 64];
+        getrandom::fill(&mut bytes).context("the system has no random bytes")?;
+        // What would favour some letters is thrown away.
+        let fair = bytes
+            .iter()
+            .filter(|&&byte| usize::from(byte) < 4 * ALPHABET.len());
+        let letter = |byte: &u8| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]);
+        letters.extend(fair.map(letter).take(MADE_UP_LEN - letters.len()));
+    }
+    Ok(letters)
 }
 
 #[cfg(test)]
@@ -85,6 +116,13 @@ mod tests {
         let (one, two) = (made_up().unwrap(), made_up().unwrap());
         assert_eq!(one.len(), MADE_UP_LEN);
         assert_ne!(one, two);
+    }
+
+    #[test]
+    fn a_long_password_is_refused_and_not_cut() {
+        let (longest, longer) = ("x".repeat(72), "x".repeat(73));
+        assert!(hash(&longest, 4).is_ok_and(|hash| hash.starts_with("$2a$04$")));
+        assert!(hash(&longer, 4).is_err());
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The program: flags and a file in, exit code out. `dunlin-server` is it, and `dunlin serve`.
 
+mod addresses;
 mod arguments;
 mod check;
-mod credentials;
+pub mod credentials;
 mod descriptors;
 #[allow(
     rustdoc::invalid_html_tags,
