@@ -16,6 +16,7 @@ use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
 
+use super::clients::Clients;
 use super::options::{Source, TlsOptions, TlsVersion};
 use super::shown::Shown;
 use super::{names, suites};
@@ -214,7 +215,7 @@ fn verifier(
         let what = "there is no authority whose client certificates could be trusted";
         TlsError::Unusable(what.to_owned())
     })?;
-    Ok(Some(verifier))
+    Ok(Some(Arc::new(Clients(verifier))))
 }
 
 /// A certificate with its key; they must fit.

@@ -5,6 +5,7 @@
 //! and what is said when it fails.
 
 mod accept;
+mod clients;
 mod config;
 mod encryption;
 mod engine;
@@ -23,4 +24,4 @@ pub(super) use accept::Opened;
 pub(super) use encryption::Current;
 pub(crate) use encryption::{Encryption, Prepared};
 pub(super) use failure::Failure;
-pub(super) use watch::keep_fresh;
+pub(crate) use watch::keep_fresh;
