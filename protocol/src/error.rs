@@ -79,6 +79,8 @@ pub enum ErrText<'a> {
         /// The queue group asked for, if any.
         queue: Option<&'a [u8]>,
     },
+    /// The filter has more tokens than it may have; the subscription was not made.
+    TooManyTokens(&'a [u8]),
     /// The peer may no longer have this subscription; it was taken back.
     SubscriptionLost {
         /// The filter it had.
@@ -159,6 +161,10 @@ impl ErrText<'_> {
             Self::SubscribeViolation { subject, queue } => {
                 return subscription(out, subject, *queue);
             }
+            Self::TooManyTokens(subject) => {
+                subscription(out, subject, None);
+                return out.extend_from_slice(b", too many tokens");
+            }
             Self::SubscriptionLost {
                 subject,
                 queue,
@@ -231,6 +237,10 @@ mod tests {
                 queue: Some(b"q"),
             },
             r#"Permissions Violation for Subscription to "a" using queue "q""#,
+        );
+        check(
+            ErrText::TooManyTokens(b"a.b"),
+            r#"Permissions Violation for Subscription to "a.b", too many tokens"#,
         );
         check(
             ErrText::SubscriptionLost {

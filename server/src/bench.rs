@@ -121,6 +121,7 @@ impl FanOut {
         let bounds = Bounds {
             connections_max: readers + 1,
             subscriptions_max: None,
+            tokens_max: None,
             closed_max: 0,
         };
         let host = Arc::new(Host::new(bounds, Ledgers::default()));

@@ -45,6 +45,6 @@ pub use auth::{Authorization, AuthorizationError, ConnectionType, Permissions, R
 #[cfg(feature = "http")]
 pub use http::MonitorOptions;
 pub use net::{HandshakeFirst, Pipe, TlsError, TlsFacts, TlsOptions, TlsVersion};
-pub use options::{Builder, WebsocketOptions};
+pub use options::{Builder, WebsocketOptions, WriteTimeout};
 pub use peer::{Quota, Statistics};
 pub use server::{Change, REFERENCE_VERSION, ReloadError, Server, StartError};

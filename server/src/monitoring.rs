@@ -7,10 +7,11 @@ use std::time::SystemTime;
 
 use dunlin_protocol::Info;
 use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
 
-use crate::http::{self, Gate, MonitorOptions, Serving};
+use crate::http::{self, Gate, Keys, MonitorOptions, Serving};
 use crate::monitor::{Facts, Monitor};
-use crate::net::bind;
+use crate::net::{Encryption, Prepared, TlsError, TlsOptions, bind, keep_fresh};
 use crate::options::Builder;
 use crate::peer::{Access, Host};
 
@@ -23,6 +24,15 @@ pub(crate) struct Bound {
     address: SocketAddr,
     host: String,
     options: MonitorOptions,
+    encryption: Option<Arc<Encryption>>,
+}
+
+/// Why there is no monitoring port.
+pub(crate) enum Failure {
+    /// It could not be bound: what was asked for, and what the system said.
+    Listen(String, io::Error),
+    /// It cannot be encrypted.
+    Tls(TlsError),
 }
 
 /// A monitoring port that is open.
@@ -31,6 +41,8 @@ pub(crate) struct Monitoring {
     host: String,
     monitor: Arc<Monitor>,
     serving: Serving,
+    /// With what reads its certificate again when that changes.
+    encryption: Option<(Arc<Encryption>, AbortHandle)>,
 }
 
 impl Bound {
@@ -38,21 +50,25 @@ impl Bound {
     ///
     /// # Errors
     ///
-    /// It could not be bound; the address asked for, and what the system said.
-    pub(crate) async fn new(builder: &Builder) -> Result<Option<Self>, (String, io::Error)> {
+    /// It could not be bound, or encrypted.
+    pub(crate) async fn new(builder: &Builder) -> Result<Option<Self>, Failure> {
         let Some(options) = builder.monitor.clone() else {
             return Ok(None);
         };
+        let encryption = options.is_encrypted.then(|| encryption(builder));
+        let encryption = encryption.transpose().map_err(Failure::Tls)?;
         let host = options.host.clone().unwrap_or(builder.host.clone());
         let asked = format!("{host}:{}", options.port);
         let bound = bind_first(&host, options.port).await;
-        let (socket, address) = bound.map_err(|error| (asked, error))?;
-        tracing::info!("Starting http monitor on {host}:{}", address.port());
+        let (socket, address) = bound.map_err(|error| Failure::Listen(asked, error))?;
+        let scheme = scheme(&options);
+        tracing::info!("Starting {scheme} monitor on {host}:{}", address.port());
         Ok(Some(Self {
             socket,
             address,
             host,
             options,
+            encryption,
         }))
     }
 
@@ -67,8 +83,13 @@ impl Bound {
     ) -> Monitoring {
         let told = facts(&self.host, self.address, port, builder, access, info);
         let monitor = Monitor::new(host, told, tokio::time::Instant::now().into_std());
+        let encryption = self.encryption;
+        let keys = encryption
+            .clone()
+            .map(|encryption| Keys::new(move || encryption.config()));
         let serving = http::serve(
             self.socket,
+            keys,
             Arc::clone(&monitor),
             gate(self.address, builder),
             &self.options.base_path,
@@ -78,6 +99,10 @@ impl Bound {
             host: self.host,
             monitor,
             serving,
+            encryption: encryption.map(|it| {
+                let fresh = tokio::spawn(keep_fresh(Arc::clone(&it)));
+                (it, fresh.abort_handle())
+            }),
         }
     }
 }
@@ -86,6 +111,26 @@ impl Monitoring {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What encrypts the port with these options, if anything does.
+    ///
+    /// # Errors
+    ///
+    /// There is no certificate, or it cannot be used.
+    pub(crate) fn prepare(&self, builder: &Builder) -> Result<Option<Prepared>, TlsError> {
+        let options = self.encryption.is_some().then(|| certificate(builder));
+        let prepared = options
+            .transpose()?
+            .map(|options| Prepared::new(Some(options)));
+        prepared.transpose()
+    }
+
+    /// Encrypts new connections as `change` has it.
+    pub(crate) fn obey(&self, change: Option<Prepared>) {
+        if let Some(((encryption, _), change)) = self.encryption.as_ref().zip(change) {
+            encryption.obey(change);
+        }
     }
 
     /// Tells of other options from now on.
@@ -97,6 +142,9 @@ impl Monitoring {
 
     /// Accepts nobody any more, and ends what is open soon.
     pub(crate) fn stop(&self) {
+        if let Some((_, fresh)) = &self.encryption {
+            fresh.abort();
+        }
         self.serving.stop();
     }
 
@@ -104,6 +152,24 @@ impl Monitoring {
     pub(crate) async fn wait(&mut self) {
         self.serving.wait().await;
     }
+}
+
+fn scheme(options: &MonitorOptions) -> &'static str {
+    if options.is_encrypted {
+        "https"
+    } else {
+        "http"
+    }
+}
+
+fn encryption(builder: &Builder) -> Result<Arc<Encryption>, TlsError> {
+    Encryption::new(Some(certificate(builder)?))
+}
+
+/// The server's certificate; nobody is asked for one of theirs here, as with the reference server.
+fn certificate(builder: &Builder) -> Result<TlsOptions, TlsError> {
+    let tls = builder.tls.as_ref().ok_or(TlsError::NoCertificate)?;
+    Ok(tls.for_strangers())
 }
 
 /// Who may see and do what not everybody may.
@@ -130,6 +196,7 @@ fn facts(
 ) -> Facts {
     let options = builder.monitor.clone();
     let options = options.unwrap_or_else(|| MonitorOptions::port(monitor_address.port()));
+    let (host, port) = builder.told_address(port);
     let tls = builder.tls.as_ref();
     let certificates = tls.and_then(|tls| tls.check().ok());
     Facts {
@@ -137,7 +204,7 @@ fn facts(
         server_name: info.server_name.clone(),
         version: info.version.clone(),
         go: info.go.clone(),
-        host: builder.host.clone(),
+        host,
         port,
         auth_required: access.is_required(),
         tls_required: tls.is_some_and(|tls| !tls.is_optional()),
@@ -147,15 +214,25 @@ fn facts(
         ping_interval: builder.ping_interval,
         ping_max: builder.ping_max,
         http_host: monitor_host.to_owned(),
-        http_port: monitor_address.port(),
+        http_port: if options.is_encrypted {
+            0
+        } else {
+            monitor_address.port()
+        },
+        https_port: if options.is_encrypted {
+            monitor_address.port()
+        } else {
+            0
+        },
         http_base_path: options.base_path,
-        https_port: 0,
         auth_timeout: access.timeout(),
-        tls_timeout: TLS_TIMEOUT,
+        tls_timeout: tls.map_or(TLS_TIMEOUT, TlsOptions::handshake_max),
         max_control_line: builder.control_line_max,
         max_payload: builder.payload_max,
         max_pending: builder.pending_max,
         write_deadline: builder.write_deadline,
+        tags: builder.tags.clone(),
+        metadata: builder.metadata.clone(),
         configured_at: SystemTime::now(),
         config_digest: options.config_digest,
         certificate_ends: certificates.map(|found| found.not_after),

@@ -2,6 +2,7 @@
 
 mod websocket;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,13 +33,18 @@ pub struct Builder {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) name: Option<String>,
+    pub(crate) advertised: Option<String>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) metadata: BTreeMap<String, String>,
     pub(crate) payload_max: usize,
     pub(crate) control_line_max: usize,
     pub(crate) pending_max: usize,
     pub(crate) connections_max: usize,
     pub(crate) subscriptions_max: Option<usize>,
+    pub(crate) subscription_tokens_max: Option<u8>,
     pub(crate) closed_max: usize,
     pub(crate) write_deadline: Duration,
+    pub(crate) write_timeout: WriteTimeout,
     pub(crate) ping_interval: Duration,
     pub(crate) ping_max: u32,
     pub(crate) has_headers: bool,
@@ -54,19 +60,37 @@ pub struct Builder {
     pub(crate) monitor: Option<MonitorOptions>,
 }
 
+/// What becomes of a reader that takes nothing for longer than
+/// [`Builder::write_deadline`](crate::Builder::write_deadline).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WriteTimeout {
+    /// It is cut as a slow consumer.
+    #[default]
+    Close,
+    /// It is counted as a slow consumer, and kept: only what waits for it is bounded then, by
+    /// [`Builder::max_pending`](crate::Builder::max_pending).
+    Retry,
+}
+
 impl Default for Builder {
     fn default() -> Self {
         Self {
             host: "127.0.0.1".to_owned(),
             port: 4222,
             name: None,
+            advertised: None,
+            tags: Vec::new(),
+            metadata: BTreeMap::new(),
             payload_max: 1024 * 1024,
             control_line_max: 4096,
             pending_max: 64 * 1024 * 1024,
             connections_max: 64 * 1024,
             subscriptions_max: None,
+            subscription_tokens_max: None,
             closed_max: 10_000,
             write_deadline: Duration::from_secs(10),
+            write_timeout: WriteTimeout::Close,
             ping_interval: Duration::from_secs(120),
             ping_max: 2,
             has_headers: true,
@@ -103,6 +127,25 @@ impl Builder {
         self
     }
 
+    /// Tells clients this address in INFO, `host` or `host:port`, instead of the one listened on: for
+    /// a server behind a proxy. Default: none.
+    pub fn advertise(mut self, address: impl Into<String>) -> Self {
+        self.advertised = Some(address.into());
+        self
+    }
+
+    /// Words that describe the server, told in monitoring. Default: none.
+    pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
+        self.tags = tags.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Names and values that describe the server, told in monitoring. Default: none.
+    pub fn metadata(mut self, metadata: BTreeMap<String, String>) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
     /// The largest message, headers included, in bytes. Default: 1 MiB; must not exceed
     /// [`Builder::max_pending`].
     pub fn max_payload(mut self, bytes: usize) -> Self {
@@ -135,6 +178,12 @@ impl Builder {
         self
     }
 
+    /// The most tokens of a subject that is subscribed to. Default: no bound.
+    pub fn max_subscription_tokens(mut self, tokens: u8) -> Self {
+        self.subscription_tokens_max = Some(tokens);
+        self
+    }
+
     /// How many of the connections that have left are remembered for monitoring, at some 400 bytes
     /// each; the oldest are forgotten first. Default: 10,000.
     pub fn max_closed_clients(mut self, connections: usize) -> Self {
@@ -146,6 +195,12 @@ impl Builder {
     /// slow consumer. Default: 10 s.
     pub fn write_deadline(mut self, deadline: Duration) -> Self {
         self.write_deadline = deadline;
+        self
+    }
+
+    /// What becomes of a reader over the write deadline. Default: it is cut.
+    pub fn write_timeout(mut self, timeout: WriteTimeout) -> Self {
+        self.write_timeout = timeout;
         self
     }
 
@@ -216,6 +271,21 @@ impl Builder {
         self
     }
 
+    /// Host and port as clients are told them, of a server that listens on `port`.
+    pub(crate) fn told_address(&self, port: u16) -> (String, u16) {
+        let Some(text) = &self.advertised else {
+            return (self.host.clone(), port);
+        };
+        let bare = |host: &str| host.trim_matches(['[', ']']).to_owned();
+        match text.rsplit_once(':') {
+            Some((host, number)) if !host.contains(':') || host.ends_with(']') => {
+                let own = number.parse().ok().filter(|number| *number > 0);
+                (bare(host), own.unwrap_or(port))
+            }
+            _ => (bare(text), port),
+        }
+    }
+
     /// What `new` has otherwise.
     pub(crate) fn differences(&self, new: &Self) -> Vec<Difference> {
         let found = self.compare(new).into_iter();
@@ -231,8 +301,8 @@ impl Builder {
                 found.push(Difference {
                     name,
                     go_name,
-                    old,
-                    new,
+                    old: plain(&old),
+                    new: plain(&new),
                     can_change,
                 });
             }
@@ -256,13 +326,16 @@ impl Builder {
             "max_pending" "MaxPending" false pending_max;
             "max_subscriptions" "MaxSubs" false subscriptions_max;
             "no_header_support" "NoHeaderSupport" false has_headers;
-            "limits.per_user" "LimitsPerUser" false per_user;
-            "limits.per_address" "LimitsPerAddress" false per_address;
+            "max_subscription_tokens" "MaxSubTokens" false subscription_tokens_max;
+            "limits.per_user" "LimitsPerUser" true per_user;
+            "limits.per_address" "LimitsPerAddress" true per_address;
+            "client_advertise" "ClientAdvertise" true advertised;
             "max_closed_clients" "MaxClosedClients" false closed_max;
             "max_payload" "MaxPayload" true payload_max;
             "max_control_line" "MaxControlLine" true control_line_max;
             "max_connections" "MaxConn" true connections_max;
             "write_deadline" "WriteDeadline" true write_deadline;
+            "write_timeout" "WriteTimeout" true write_timeout;
             "ping_interval" "PingInterval" true ping_interval;
             "ping_max" "MaxPingsOut" true ping_max;
         }
@@ -279,6 +352,9 @@ impl Builder {
         };
         let differs = self.authorization != new.authorization;
         compare_secretly("authorization", "Authorization", true, differs);
+        compare_secretly("tags", "Tags", true, self.tags != new.tags);
+        let differs = self.metadata != new.metadata;
+        compare_secretly("metadata", "Metadata", true, differs);
         let differs = self.websocket != new.websocket;
         let can_change = match (&self.websocket, &new.websocket) {
             (Some(old), Some(new)) => old.can_become(new),
@@ -316,5 +392,15 @@ impl Builder {
             new,
             can_change: false,
         })
+    }
+}
+
+/// A value as it would stand in a file: `Some("x")` is `x`, `None` nothing.
+fn plain(value: &str) -> String {
+    let bare = value.strip_prefix("Some(");
+    let bare = bare.and_then(|rest| rest.strip_suffix(')'));
+    match bare.unwrap_or(value) {
+        "None" => String::new(),
+        value => value.trim_matches('"').to_owned(),
     }
 }

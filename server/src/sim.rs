@@ -101,6 +101,7 @@ impl Core {
         let bounds = Bounds {
             connections_max: CONNECTIONS_MAX,
             subscriptions_max: None,
+            tokens_max: None,
             closed_max: 0,
         };
         let host = Host::new(bounds, Ledgers::default()).walked_by(0);

@@ -342,6 +342,64 @@ async fn an_address_has_its_share() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_types_has_more_time_to_log_in() {
+    let users = Authorization::new().user(User::new("a", "a"));
+    for (typed, users, seconds) in [
+        ("", users.clone(), 2..=3),
+        ("HELP QUIT", users.clone(), 60..=61),
+        ("HELP QUIT", users.timeout(Duration::from_secs(5)), 5..=6),
+    ] {
+        let server = options(users).start().await.unwrap();
+        let (mut client, _) = Typist::arrive(server.connect()).await;
+        let start = tokio::time::Instant::now();
+        if !typed.is_empty() {
+            client.type_line(typed).await;
+        }
+        let said = String::from_utf8(client.until_end().await).unwrap();
+        assert!(
+            said.ends_with("-ERR 'Authentication Timeout'\r\n"),
+            "{said}"
+        );
+        let took = start.elapsed().as_secs();
+        assert!(seconds.contains(&took), "{typed:?} took {took} s");
+    }
+}
+
+#[tokio::test]
+async fn quotas_change_for_those_who_are_there() {
+    let users = Authorization::new().user(User::new("a", "a"));
+    let builder = options(users);
+    let server = builder.clone().start().await.unwrap();
+    let mut first = log_in(&server, "a").await;
+    first.type_line("SUB a 1\r\nSUB b 2").await;
+    first.barrier().await;
+    let quota = Quota {
+        connections: Some(1),
+        subscriptions: Some(2),
+        ..Quota::default()
+    };
+    server
+        .reload(builder.clone().limits_per_user(quota))
+        .unwrap();
+    first.barrier().await; // It stays, and its subscriptions are counted.
+    first.type_line("SUB c 3").await;
+    first
+        .expect(&["-ERR 'maximum subscriptions exceeded'"])
+        .await;
+    let (mut second, _) = Typist::arrive(server.connect()).await;
+    let connect = format!("CONNECT {{\"verbose\":false,{}}}", credentials("a"));
+    second.type_line(&connect).await;
+    second
+        .expect(&["-ERR 'maximum connections exceeded'", ""])
+        .await;
+    server.reload(builder).unwrap();
+    first.barrier().await;
+    first.type_line("SUB c 3").await;
+    first.barrier().await;
+    log_in(&server, "a").await.barrier().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_publishes_too_fast_is_read_later_and_loses_nothing() {
     let users = Authorization::new()
         .user(User::new("a", "a"))

@@ -325,9 +325,11 @@ fn limits_that_connections_share() {
 fn what_describes_the_server() {
     let it =
         settings("server_tags: [\"A b\", c]; server_metadata {Dc: eu}; client_advertise: \"x:1\"");
-    assert_eq!(it.server_tags, ["a", "b", "c"]);
+    assert_eq!(it.server_tags, ["a b", "c"]);
     assert_eq!(it.server_metadata["Dc"], "eu");
     assert_eq!(it.client_advertise.unwrap().value, "x:1");
+    assert_eq!(settings("server_tags: \"A b,c\"").server_tags, ["a b,c"]);
+    assert!(settings("write_timeout: retry").keeps_stalled);
     complains(
         "client_advertise: \"x:y\"",
         "a.conf:1:19: \"x:y\" is no address: its port is no number to 65535",

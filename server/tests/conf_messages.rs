@@ -270,7 +270,6 @@ fn what_guards_is_never_ignored() {
 #[test]
 fn what_is_only_missing_is_one_warning() {
     for text in [
-        "https_port: 8222",
         "jetstream: true",
         "jetstream { store_dir: a }",
         "cluster { port: 6222, routes: [a] }",
@@ -278,8 +277,7 @@ fn what_is_only_missing_is_one_warning() {
         "gateway { name: a }",
         "mqtt { port: 1883 }",
         "syslog: true",
-        "server_tags: [a, b]",
-        "write_timeout: retry",
+        "feature_flags { a: true }",
     ] {
         let loaded = loaded(text);
         assert_eq!(loaded.diagnostics.len(), 1, "{text}");
@@ -392,7 +390,7 @@ fn an_empty_file_is_a_warning() {
 #[test]
 fn nobody_reads_a_thousand_complaints() {
     let text: String = (0..1000).map(|at| format!("x{at}: 1\n")).collect();
-    let said = said(&loaded(&(text + "https_port: 1\n")));
+    let said = said(&loaded(&(text + "syslog: true\n")));
     assert_eq!(said.len(), 101);
     assert!(said[99].starts_with("a.conf:100:1: "), "{}", said[99]);
     assert_eq!(said[100], "and 901 more");

@@ -25,10 +25,10 @@ fn questions_are_answered() {
 
 #[test]
 fn a_good_file_is_called_valid() {
-    let folder = Folder::with("listen: \"127.0.0.1:-1\"\nhttps_port: 8222\n");
+    let folder = Folder::with("listen: \"127.0.0.1:-1\"\nprof_port: 8222\n");
     let config = folder.config();
     check(&["-t", "-c", &config], 0, " is valid (sha256:");
-    check(&["-t", "-c", &config], 0, "\"https_port\" is ignored");
+    check(&["-t", "-c", &config], 0, "\"prof_port\" is ignored");
     let output = run(&["-t", "-c", &config, "--strict"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(!text(&output.stderr).contains("is valid"));

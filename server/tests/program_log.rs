@@ -114,3 +114,55 @@ fn every_line_says_whose_it_is_and_secrets_stay_secret() {
     );
     server.until("[ERR] 127.0.0.1:");
 }
+
+#[test]
+fn what_somebody_may_not_do_is_logged_as_often_as_can_be_read() {
+    let folder = Folder::with(
+        "listen: \"127.0.0.1:-1\"\nlogtime: false
+         authorization {users: [{user: u, pass: p, permissions: {publish: {deny: x}, subscribe: {deny: y}}}]}",
+    );
+    let server = Running::start(&["-c", &folder.config()]);
+    let connect = "CONNECT {\"user\":\"u\",\"pass\":\"p\",\"verbose\":false}\r\n";
+    let lines = format!(
+        "{connect}SUB y 1\r\nSUB y q 2\r\n{}PING\r\n",
+        "PUB x 0\r\n\r\n".repeat(1000)
+    );
+    talk(&server.address(), &lines, "PONG");
+    let all = server.until("more violations are not shown").join("\n");
+    let who = " - \"$G/user:u\" - ";
+    for (wanted, times) in [
+        (
+            format!("{who}Subscription Violation - Subject \"y\", SID 1"),
+            1,
+        ),
+        (
+            format!("{who}Subscription Violation - Subject \"y\", Queue: \"q\", SID 2"),
+            1,
+        ),
+        (format!("{who}Publish Violation - Subject \"x\""), 8),
+    ] {
+        let found = all.matches(&wanted).count();
+        assert!(found >= times, "{found} times {wanted:?} in {all}");
+        assert!(found <= 100, "{found} times {wanted:?}");
+    }
+}
+
+#[test]
+fn what_somebody_types_is_traced() {
+    let server = Running::start(&["-a", "127.0.0.1", "-p", "-1", "-V", "-T=false"]);
+    let typed = "help\r\npub a \"hi\"\r\nauth me s3cret\r\nSUB a 1\r\nquit\r\n";
+    talk(&server.address(), typed, "+OK");
+    let all = server.until("<<- [QUIT]").join("\n");
+    for wanted in [
+        "<<- [HELP]",
+        "<<- [PUB a 2]",
+        "<<- MSG_PAYLOAD: [\"hi\"]",
+        "<<- [SUB a 1]",
+    ] {
+        assert!(all.contains(wanted), "no {wanted:?} in {all}");
+    }
+    assert!(
+        all.contains("<<- [AUTH [REDACTED]]") && !all.contains("s3cret"),
+        "{all}"
+    );
+}

@@ -11,9 +11,10 @@ use super::nkey;
 use super::password::Secret;
 use super::rights::Rights;
 
-/// How long a connection may take to say who it is. The reference server's two seconds are too
-/// short for somebody who types; this is a guess at what is not.
-const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
+/// How long a connection may take to say who it is, as the reference server has it.
+const TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
+/// How much longer for somebody who types it: a minute is enough to look up a password. A guess.
+const TYPING_MORE: Duration = Duration::from_secs(58);
 /// What stands for a token where a name is shown.
 const TOKEN_NAME: &str = "[REDACTED]";
 
@@ -28,6 +29,8 @@ pub(crate) struct Access {
     has_nkeys: bool,
     is_required: bool,
     timeout: Duration,
+    /// What somebody who types has above that.
+    typing_more: Duration,
     /// Checked in the place of a user who does not exist, so that both take as long.
     decoy: Option<Secret>,
 }
@@ -89,6 +92,10 @@ impl Access {
         let mut access = Self {
             is_required: authorization.is_required(),
             timeout: authorization.timeout.unwrap_or(TIMEOUT_DEFAULT),
+            typing_more: match authorization.timeout {
+                Some(_) => Duration::ZERO,
+                None => TYPING_MORE,
+            },
             ..Self::default()
         };
         for user in &authorization.users {
@@ -141,9 +148,23 @@ impl Access {
         self.guest.as_ref()
     }
 
+    /// The same where a handshake of up to `handshake` comes before: unless another time was
+    /// chosen, there is a second after that, as with the reference server.
+    pub(crate) fn after_handshake(mut self, handshake: Option<Duration>) -> Self {
+        if let Some(handshake) = handshake.filter(|_| self.typing_more > Duration::ZERO) {
+            self.timeout = handshake + Duration::from_secs(1);
+        }
+        self
+    }
+
     /// How long a connection may take to say who it is.
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// How much longer it may take for somebody who has begun to type.
+    pub(crate) fn typing_more(&self) -> Duration {
+        self.typing_more
     }
 
     /// Who the claimant is.

@@ -96,8 +96,9 @@ impl Authorization {
         self
     }
 
-    /// How long a connection may take to say who it is. Default: 60 s,
-    /// so that somebody can type it; the reference server's is 2 s.
+    /// How long a connection may take to say who it is. Default: 2 s, or where connections are
+    /// encrypted the time of the handshake and a second more, as the reference server has it; who
+    /// has begun to type by then has 58 s more.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

@@ -10,6 +10,7 @@ mod options;
 mod pages;
 mod patience;
 mod routes;
+mod secure;
 mod tap;
 mod views;
 
@@ -21,6 +22,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use parking_lot::RwLock;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 
@@ -29,6 +31,7 @@ use events::Feed;
 pub(crate) use gate::Gate;
 pub use options::MonitorOptions;
 use patience::Patient;
+pub(crate) use secure::Keys;
 
 /// The most connections at a time; one more waits until another goes. A guess: tools open one or
 /// two each.
@@ -52,9 +55,11 @@ pub(crate) struct Serving {
 /// Held by every task; when the last one is dropped, nobody is served any more.
 type Alive = mpsc::Sender<Infallible>;
 
-/// Serves `monitor` on `socket`, below `base_path`, on the runtime of the caller.
+/// Serves `monitor` on `socket`, below `base_path`, on the runtime of the caller; encrypted where
+/// there are `keys`.
 pub(crate) fn serve(
     socket: TcpListener,
+    keys: Option<Keys>,
     monitor: Arc<Monitor>,
     gate: Gate,
     base_path: &str,
@@ -64,7 +69,7 @@ pub(crate) fn serve(
     let feed = Feed::start(Arc::clone(&monitor), stopped.clone(), alive.clone());
     let gate = Arc::new(RwLock::new(Arc::new(gate)));
     let router = routes::router(monitor, feed, Arc::clone(&gate), base_path);
-    tokio::spawn(accept(socket, router, stopped, alive));
+    tokio::spawn(accept(socket, keys, router, stopped, alive));
     Serving { stop, gone, gate }
 }
 
@@ -88,6 +93,7 @@ impl Serving {
 
 async fn accept(
     socket: TcpListener,
+    keys: Option<Keys>,
     router: axum::Router,
     mut stopped: watch::Receiver<bool>,
     alive: Alive,
@@ -103,8 +109,16 @@ async fn accept(
             continue;
         };
         let (router, stopped, alive) = (router.clone(), stopped.clone(), alive.clone());
+        let keys = keys.clone();
         tokio::spawn(async move {
-            converse(stream, router, stopped).await;
+            match keys {
+                None => converse(Patient::new(stream), router, stopped).await,
+                Some(keys) => {
+                    if let Some(stream) = keys.encrypt(stream).await {
+                        converse(stream, router, stopped).await;
+                    }
+                }
+            }
             drop((place, alive));
         });
     }
@@ -121,8 +135,12 @@ async fn next(
 }
 
 /// Serves one connection until it ends, or the server stops.
-async fn converse(stream: TcpStream, router: axum::Router, mut stopped: watch::Receiver<bool>) {
-    let io = TokioIo::new(Patient::new(stream));
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    router: axum::Router,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let io = TokioIo::new(stream);
     let mut connection = std::pin::pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())

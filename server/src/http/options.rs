@@ -11,6 +11,7 @@ pub struct MonitorOptions {
     pub(crate) base_path: String,
     pub(crate) config_digest: String,
     pub(crate) is_user_demanded: Option<bool>,
+    pub(crate) is_encrypted: bool,
 }
 
 impl MonitorOptions {
@@ -23,6 +24,7 @@ impl MonitorOptions {
             base_path: String::new(),
             config_digest: String::new(),
             is_user_demanded: None,
+            is_encrypted: false,
         }
     }
 
@@ -51,9 +53,22 @@ impl MonitorOptions {
         self
     }
 
-    /// Where the pages are.
-    pub(crate) fn place(&self) -> (Option<&str>, u16, &str) {
-        (self.host.as_deref(), self.port, &self.base_path)
+    /// Serves the pages over HTTPS, with the certificate of [`Builder::tls`](crate::Builder::tls),
+    /// without which the server does not start. Nobody is asked for a certificate here. Default: in
+    /// the open.
+    pub fn encrypted(mut self, is_encrypted: bool) -> Self {
+        self.is_encrypted = is_encrypted;
+        self
+    }
+
+    /// Where the pages are, and whether encrypted.
+    pub(crate) fn place(&self) -> (Option<&str>, u16, &str, bool) {
+        (
+            self.host.as_deref(),
+            self.port,
+            &self.base_path,
+            self.is_encrypted,
+        )
     }
 
     /// Tells what was configured, so that two servers can be compared: `sha256:` and the digest of

@@ -48,6 +48,9 @@ pub(crate) trait Session: Send + 'static {
     /// sessions share has changed.
     fn on_notice(&mut self, now: Instant, wakes: &mut Wakes) -> Verdict;
 
+    /// The other side has taken nothing for as long as it may, and is kept all the same.
+    fn on_stall(&mut self) {}
+
     /// The connection holds back for a slower reader.
     fn on_pace(&mut self) {}
 

@@ -1,12 +1,14 @@
 //! Where a connection comes from, as far as its way in can tell.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// What is known of a connection before it says anything.
 #[derive(Debug, Default)]
 pub(crate) struct Origin {
     /// The other side's address, if it has one.
     pub(crate) address: Option<SocketAddr>,
+    /// Whom a proxy says it speaks for; nothing but the log believes it.
+    pub(crate) forwarded_for: Option<IpAddr>,
     /// What its HTTP request carried, where the way in begins with one.
     pub(crate) cookies: Option<Box<Cookies>>,
     /// What the encryption showed, where it was agreed on before.

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 #[derive(Debug)]
 pub(crate) struct Share {
     pending: AtomicUsize,
-    max: usize,
+    max: AtomicUsize,
 }
 
 /// The shares that one outbox counts in.
@@ -26,8 +26,13 @@ impl Share {
     pub(crate) fn new(max: usize) -> Arc<Self> {
         Arc::new(Self {
             pending: AtomicUsize::new(0),
-            max,
+            max: AtomicUsize::new(max),
         })
+    }
+
+    /// Allows more or less from now on.
+    pub(crate) fn set_max(&self, max: usize) {
+        self.max.store(max, Ordering::Relaxed);
     }
 }
 
@@ -44,9 +49,10 @@ impl Shares {
     /// they go over by one message at most.
     pub(super) fn have_room_for(&self, more: usize) -> bool {
         // Relaxed: the number stands for itself.
-        self.all
-            .iter()
-            .all(|share| share.pending.load(Ordering::Relaxed) + more <= share.max)
+        self.all.iter().all(|share| {
+            let pending = share.pending.load(Ordering::Relaxed) + more;
+            pending <= share.max.load(Ordering::Relaxed)
+        })
     }
 
     /// The outbox holds `pending` bytes now.

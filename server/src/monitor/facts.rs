@@ -1,5 +1,6 @@
 //! What is known of a server before anybody connects: who it is, and what it was told to be.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 /// Who the server is, and what holds for it now.
@@ -30,6 +31,8 @@ pub(crate) struct Facts {
     pub(crate) max_payload: usize,
     pub(crate) max_pending: usize,
     pub(crate) write_deadline: Duration,
+    pub(crate) tags: Vec<String>,
+    pub(crate) metadata: BTreeMap<String, String>,
     /// When the configuration was read last.
     pub(crate) configured_at: SystemTime,
     /// `sha256:` and the digest of the configuration file; empty without one.

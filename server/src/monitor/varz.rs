@@ -66,6 +66,10 @@ pub(crate) struct Varz {
     config_load_time: String,
     config_digest: String,
     system_account: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    metadata: BTreeMap<String, String>,
     slow_consumer_stats: ByKind,
     stale_connection_stats: ByKind,
     disk_io_wait_stats: Waits,
@@ -169,6 +173,8 @@ impl Monitor {
             config_load_time: stamp(facts.configured_at),
             config_digest: facts.config_digest.clone(),
             system_account: SYSTEM_ACCOUNT,
+            tags: facts.tags.clone(),
+            metadata: facts.metadata.clone(),
             slow_consumer_stats: ByKind::of_clients(statistics.slow_consumers),
             stale_connection_stats: ByKind::of_clients(statistics.stale_connections),
             disk_io_wait_stats: Waits::default(),

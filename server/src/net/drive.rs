@@ -166,8 +166,15 @@ impl<S: Socket> Connection<S> {
                 .stall
                 .is_some_and(|stall| stall.since + hub.write_deadline() <= now)
             {
-                self.outbox.end(Reason::SlowConsumerWriteDeadline);
-                return Poll::Ready(());
+                if !hub.keeps_stalled() {
+                    self.outbox.end(Reason::SlowConsumerWriteDeadline);
+                    return Poll::Ready(());
+                }
+                self.session.on_stall();
+                self.stall = self.stall.map(|stall| Stall {
+                    since: now,
+                    ..stall
+                });
             }
             if status.is_notified {
                 self.notice(now, &mut worker.wakes);

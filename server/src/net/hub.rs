@@ -25,6 +25,8 @@ pub(crate) struct Bounds {
     pub(crate) pending_max: usize,
     /// How long a reader may take nothing while something waits for it.
     pub(crate) write_deadline: Duration,
+    /// A reader over that is kept, and its messages with it.
+    pub(crate) keeps_stalled: bool,
 }
 
 /// Held by every task of a server; when the last one is dropped, the server is gone.
@@ -35,6 +37,7 @@ pub(crate) struct Hub {
     workers: Workers,
     pub(super) pending_max: usize,
     write_deadline_nanos: AtomicU64,
+    keeps_stalled: AtomicBool,
     pool: Arc<Pool>,
     pub(super) open: Mutex<HashMap<u64, Arc<Outbox>>>,
     next_id: AtomicU64,
@@ -79,6 +82,7 @@ impl Hub {
             workers: Workers::new(Arc::clone(&pool)),
             pending_max: bounds.pending_max,
             write_deadline_nanos: AtomicU64::new(nanos(bounds.write_deadline)),
+            keeps_stalled: AtomicBool::new(bounds.keeps_stalled),
             pool,
             open: Mutex::default(),
             next_id: AtomicU64::new(1),
@@ -145,13 +149,19 @@ impl Hub {
         self.is_stopping.load(Ordering::Acquire)
     }
 
+    /// Whether a reader that takes nothing for longer is kept.
+    pub(super) fn keeps_stalled(&self) -> bool {
+        self.keeps_stalled.load(Ordering::Relaxed)
+    }
+
     /// How long a reader may take nothing while something waits for it.
     pub(super) fn write_deadline(&self) -> Duration {
         Duration::from_nanos(self.write_deadline_nanos.load(Ordering::Relaxed))
     }
 
     /// From now on a reader may take nothing for so long.
-    pub(crate) fn set_write_deadline(&self, deadline: Duration) {
+    pub(crate) fn set_write_deadline(&self, deadline: Duration, keeps_stalled: bool) {
+        self.keeps_stalled.store(keeps_stalled, Ordering::Relaxed);
         self.write_deadline_nanos
             .store(nanos(deadline), Ordering::Relaxed);
     }

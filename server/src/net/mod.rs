@@ -18,7 +18,7 @@ mod worker;
 pub(crate) use hub::{AllGone, Bounds, Hub};
 pub(crate) use listen::{Listener, bind};
 pub use pipe::Pipe;
-pub(crate) use tls::{Encryption, Prepared};
+pub(crate) use tls::{Encryption, Prepared, keep_fresh};
 pub use tls::{HandshakeFirst, TlsError, TlsFacts, TlsOptions, TlsVersion};
 pub(crate) use unix::{UnixBound, bind_unix};
 pub(crate) use websocket::{CookieNames, Place, Rules, WebsocketListener};

@@ -35,9 +35,14 @@ pub struct Quota {
 /// All ledgers of a server.
 #[derive(Default)]
 pub(crate) struct Ledgers {
+    quotas: Mutex<Quotas>,
+    open: Mutex<HashMap<Key, Weak<Ledger>>>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Quotas {
     per_user: Quota,
     per_address: Quota,
-    open: Mutex<HashMap<Key, Weak<Ledger>>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -47,13 +52,13 @@ enum Key {
 }
 
 struct Ledger {
-    quota: Quota,
     used: Mutex<Used>,
-    pending: Option<Arc<Share>>,
+    pending: Arc<Share>,
 }
 
 #[derive(Default)]
 struct Used {
+    quota: Quota,
     connections: usize,
     subscriptions: usize,
     messages: Bucket,
@@ -76,8 +81,10 @@ pub(crate) struct Seat {
 impl Ledgers {
     pub(crate) fn new(per_user: Quota, per_address: Quota) -> Self {
         Self {
-            per_user,
-            per_address,
+            quotas: Mutex::new(Quotas {
+                per_user,
+                per_address,
+            }),
             open: Mutex::default(),
         }
     }
@@ -88,7 +95,14 @@ impl Ledgers {
     ///
     /// There is none left.
     pub(crate) fn sit_as(&self, user: &str) -> Result<Option<Seat>, Full> {
-        self.sit(self.per_user, || Key::User(user.into()))
+        let quota = self.quotas.lock().per_user;
+        self.sit(quota, false, || Key::User(user.into()))
+    }
+
+    /// A seat for a connection of `user` that is here, however many there are.
+    pub(crate) fn keep_as(&self, user: &str) -> Option<Seat> {
+        let quota = self.quotas.lock().per_user;
+        self.sit(quota, true, || Key::User(user.into())).ok()?
     }
 
     /// A seat for a connection from `address`, if one has to be taken.
@@ -97,10 +111,43 @@ impl Ledgers {
     ///
     /// There is none left.
     pub(crate) fn sit_from(&self, address: IpAddr) -> Result<Option<Seat>, Full> {
-        self.sit(self.per_address, || Key::Address(address))
+        let quota = self.quotas.lock().per_address;
+        self.sit(quota, false, || Key::Address(address))
     }
 
-    fn sit(&self, quota: Quota, key: impl FnOnce() -> Key) -> Result<Option<Seat>, Full> {
+    /// A seat for a connection from `address` that is here, however many there are.
+    pub(crate) fn keep_from(&self, address: IpAddr) -> Option<Seat> {
+        let quota = self.quotas.lock().per_address;
+        self.sit(quota, true, || Key::Address(address)).ok()?
+    }
+
+    /// Lets other quotas hold: at once for those with a seat; who is here without one takes it when
+    /// it is told of the change. Nobody is sent away for being too many.
+    pub(crate) fn obey(&self, per_user: Quota, per_address: Quota) {
+        *self.quotas.lock() = Quotas {
+            per_user,
+            per_address,
+        };
+        let open = self.open.lock().clone();
+        for (key, ledger) in open {
+            let Some(ledger) = ledger.upgrade() else {
+                continue;
+            };
+            let quota = match key {
+                Key::User(_) => per_user,
+                Key::Address(_) => per_address,
+            };
+            ledger.used.lock().quota = quota;
+            ledger.pending.set_max(pending_max(&quota));
+        }
+    }
+
+    fn sit(
+        &self,
+        quota: Quota,
+        is_here: bool,
+        key: impl FnOnce() -> Key,
+    ) -> Result<Option<Seat>, Full> {
         if quota == Quota::default() {
             return Ok(None);
         }
@@ -112,16 +159,18 @@ impl Ledgers {
         let known = open.get(&key).and_then(Weak::upgrade);
         let ledger = known.unwrap_or_else(|| {
             let ledger = Arc::new(Ledger {
-                quota,
-                used: Mutex::default(),
-                pending: quota.pending_bytes.map(Share::new),
+                used: Mutex::new(Used {
+                    quota,
+                    ..Used::default()
+                }),
+                pending: Share::new(pending_max(&quota)),
             });
             open.insert(key, Arc::downgrade(&ledger));
             ledger
         });
         drop(open);
         let mut used = ledger.used.lock();
-        if quota.connections.is_some_and(|max| used.connections >= max) {
+        if !is_here && quota.connections.is_some_and(|max| used.connections >= max) {
             return Err(Full);
         }
         used.connections += 1;
@@ -140,18 +189,19 @@ pub(crate) struct Full;
 impl Seat {
     /// Whether there may be `more` subscriptions than the connection has told of.
     pub(super) fn has_room_for(&self, more: usize) -> bool {
-        let max = self.ledger.quota.subscriptions;
-        max.is_none_or(|max| self.ledger.used.lock().subscriptions + more <= max)
+        let used = self.ledger.used.lock();
+        let max = used.quota.subscriptions;
+        max.is_none_or(|max| used.subscriptions + more <= max)
     }
 
     /// What the outbox of the connection counts in.
-    pub(super) fn share(&self) -> Option<Arc<Share>> {
-        self.ledger.pending.clone()
+    pub(super) fn share(&self) -> Arc<Share> {
+        Arc::clone(&self.ledger.pending)
     }
 
     /// Tells how many subscriptions the connection has now.
     pub(super) fn tell_subscriptions(&mut self, count: usize) {
-        if self.ledger.quota.subscriptions.is_some() && count != self.subscriptions {
+        if count != self.subscriptions {
             let mut used = self.ledger.used.lock();
             used.subscriptions = used.subscriptions + count - self.subscriptions;
             self.subscriptions = count;
@@ -161,19 +211,21 @@ impl Seat {
     /// A message of so many bytes has been published; until when its publisher must rest, if it
     /// must.
     pub(super) fn charge(&self, bytes: usize, now: Instant) -> Option<Instant> {
+        let mut used = self.ledger.used.lock();
         let Quota {
             publish_messages_per_second: messages,
             publish_bytes_per_second: rate,
             ..
-        } = self.ledger.quota;
-        if messages.is_none() && rate.is_none() {
-            return None;
-        }
-        let mut used = self.ledger.used.lock();
+        } = used.quota;
         let messages = messages.and_then(|rate| used.messages.take(1, rate, now));
         let bytes = rate.and_then(|rate| used.bytes.take(bytes as u64, rate, now));
         messages.max(bytes)
     }
+}
+
+/// The most that may wait together; without a bound nothing is near it.
+fn pending_max(quota: &Quota) -> usize {
+    quota.pending_bytes.unwrap_or(usize::MAX)
 }
 
 impl Drop for Seat {

@@ -9,6 +9,7 @@ mod ledger;
 mod own;
 mod party;
 mod reserved;
+mod seats;
 mod table;
 
 use std::net::SocketAddr;
@@ -32,8 +33,8 @@ pub(crate) use table::{Closed, Departure, Table};
 
 use crate::auth::{Replies, Rights};
 use crate::bus::{Bus, Cache, Keys};
-use crate::link::Share;
 use filter::Filter;
+use seats::Seats;
 
 /// What a host obeys.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +43,8 @@ pub(crate) struct Bounds {
     pub(crate) connections_max: usize,
     /// The most subscriptions of one party; none for no bound.
     pub(crate) subscriptions_max: Option<usize>,
+    /// The most tokens of a filter; none for no bound.
+    pub(crate) tokens_max: Option<u8>,
     /// How many of those who left are remembered.
     pub(crate) closed_max: usize,
 }
@@ -54,6 +57,8 @@ pub(crate) struct Host {
     pub(crate) ledgers: Ledgers,
     /// The most subscriptions of one party; none for no bound.
     subscriptions_max: Option<usize>,
+    /// The most tokens of a filter; none for no bound.
+    tokens_max: Option<u8>,
 }
 
 impl Host {
@@ -65,6 +70,7 @@ impl Host {
             table: Table::new(bounds.connections_max, bounds.closed_max),
             ledgers,
             subscriptions_max: bounds.subscriptions_max,
+            tokens_max: bounds.tokens_max,
         }
     }
 
@@ -126,19 +132,6 @@ struct Limits {
     filter: Arc<dyn Sink>,
 }
 
-/// A party's places in ledgers.
-#[derive(Default)]
-struct Seats {
-    of_user: Option<Seat>,
-    of_address: Option<Seat>,
-}
-
-impl Seats {
-    fn taken(&self) -> impl Iterator<Item = &Seat> {
-        [&self.of_user, &self.of_address].into_iter().flatten()
-    }
-}
-
 /// Why a request was refused; nothing of it was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -150,6 +143,8 @@ pub(crate) enum Refusal {
     Subscription,
     /// The party has as many subscriptions as it may.
     TooManySubscriptions,
+    /// The filter has more tokens than it may.
+    TooManyTokens,
     /// The filter is malformed.
     InvalidFilter,
 }
@@ -205,63 +200,6 @@ impl Peer {
         if let Some(limits) = &self.limits {
             self.limits = Some(Box::new(Limits::new(&limits.rights, &self.sink)));
         }
-    }
-
-    /// Counts the party in the ledger of its address.
-    pub(crate) fn sit_from_address(&mut self, seat: Option<Seat>) {
-        if seat.is_some() {
-            self.seats.get_or_insert_default().of_address = seat;
-            self.tell_seats();
-        }
-    }
-
-    /// Counts the party in the ledger of its user, and in that of no user before.
-    pub(crate) fn sit_as_user(&mut self, seat: Option<Seat>) {
-        if seat.is_some() || self.seats.is_some() {
-            self.seats.get_or_insert_default().of_user = seat;
-            self.tell_seats();
-        }
-    }
-
-    /// What the outbox of the party counts in.
-    pub(crate) fn shares(&self) -> impl Iterator<Item = Arc<Share>> {
-        let seats = self.seats.as_deref();
-        seats
-            .into_iter()
-            .flat_map(Seats::taken)
-            .filter_map(Seat::share)
-    }
-
-    /// A message of `bytes` has been published; until when the party must rest, if it must.
-    pub(crate) fn charge(&self, bytes: usize, now: Instant) -> Option<Instant> {
-        let seats = self.seats.as_deref()?;
-        seats
-            .taken()
-            .filter_map(|seat| seat.charge(bytes, now))
-            .max()
-    }
-
-    /// Tells the ledgers how many subscriptions there are.
-    fn tell_seats(&mut self) {
-        if let Some(seats) = &mut self.seats {
-            let count = self.party.own().len();
-            let seats = [&mut seats.of_user, &mut seats.of_address];
-            seats
-                .into_iter()
-                .flatten()
-                .for_each(|seat| seat.tell_subscriptions(count));
-        }
-    }
-
-    /// Whether the ledgers allow one subscription more.
-    fn have_seats_room(&mut self) -> bool {
-        let has_room = |seats: &Seats| seats.taken().all(|seat| seat.has_room_for(1));
-        if self.seats.as_deref().is_none_or(has_room) {
-            return true;
-        }
-        self.party.own().sweep();
-        self.tell_seats();
-        self.seats.as_deref().is_none_or(has_room)
     }
 
     /// Whether a message may go to `subject` and ask for answers at `reply`.
@@ -338,6 +276,14 @@ impl Peer {
                 return Ok(());
             }
             self.forget(sid);
+        }
+        let tokens = || filter.iter().filter(|byte| **byte == b'.').count() + 1;
+        if self
+            .host
+            .tokens_max
+            .is_some_and(|max| tokens() > usize::from(max))
+        {
+            return Err(Refusal::TooManyTokens);
         }
         if !subject::is_valid_filter(filter) {
             return Err(Refusal::InvalidFilter);

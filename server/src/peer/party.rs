@@ -5,7 +5,7 @@
 //! the party up: counters are plain atomics, and the one lock here is taken by CONNECT, by a look
 //! from outside, and at the end, never by a message.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -53,6 +53,8 @@ struct Desk {
     secured: Option<Box<Secured>>,
     kind: ConnectionType,
     greeting: Option<Box<Greeting>>,
+    /// Whom a proxy says it speaks for.
+    forwarded_for: Option<Box<IpAddr>>,
 }
 
 /// What a party said of itself, and who it turned out to be.
@@ -95,6 +97,16 @@ impl Party {
             own: Mutex::new(own),
             desk: Mutex::default(),
         }
+    }
+
+    /// Notes whom a proxy says that it speaks for.
+    pub(crate) fn note_forwarded(&self, client: IpAddr) {
+        self.desk.lock().forwarded_for = Some(Box::new(client));
+    }
+
+    /// Whom a proxy says that it speaks for.
+    pub(crate) fn forwarded_for(&self) -> Option<IpAddr> {
+        self.desk.lock().forwarded_for.as_deref().copied()
     }
 
     /// Counts a message from the party. Called by its own loop only.

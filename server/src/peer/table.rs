@@ -218,6 +218,11 @@ impl Table {
         state.gone.total_connections - state.present.len() as u64
     }
 
+    /// Counts a reader that is slow, and kept.
+    pub(crate) fn count_stall(&self) {
+        self.state.lock().gone.slow_consumers += 1;
+    }
+
     /// Adds up; subscriptions are left to the caller.
     pub(crate) fn statistics(&self) -> Statistics {
         let state = self.state.lock();

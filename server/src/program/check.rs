@@ -106,9 +106,11 @@ fn ports_taken(plan: &Plan) -> impl Iterator<Item = Diagnostic> + '_ {
         plan.host().to_owned(),
         plan.port(),
     );
-    let monitor = settings.http.as_ref().map(|it| {
+    let monitor = settings.http.as_ref().or(settings.https.as_ref());
+    let monitor = monitor.map(|it| {
         let host = it.host.clone().unwrap_or_else(|| plan.host().to_owned());
-        (["http", "http_port"].as_slice(), host, it.port)
+        let keys = ["http", "http_port", "https", "https_port"].as_slice();
+        (keys, host, it.port)
     });
     let websocket = settings.websocket.as_ref().map(|it| {
         let host = it.address.host.clone().unwrap_or_else(everywhere);

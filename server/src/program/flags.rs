@@ -68,9 +68,17 @@ pub(crate) struct Flags {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
+    /// Tell clients this address, HOST or HOST:PORT, instead of the one listened on
+    #[arg(long = "client_advertise", value_name = "ADDRESS")]
+    pub(crate) client_advertise: Option<String>,
+
     /// Serve monitoring pages over HTTP on this port; -1 takes a free one
     #[arg(short = 'm', long = "http_port", value_name = "PORT", value_parser = clap::value_parser!(i64).range(-1..=65535))]
     pub(crate) http_port: Option<i64>,
+
+    /// Serve them over HTTPS on this port instead, with the certificate of --tls or of the file
+    #[arg(long = "https_port", visible_alias = "ms", value_name = "PORT", value_parser = clap::value_parser!(i64).range(-1..=65535))]
+    pub(crate) https_port: Option<i64>,
 
     /// Test the configuration file, say what is wrong with it, and exit
     #[arg(short = 't', long = "test")]
@@ -198,14 +206,12 @@ struct Missing {
     why: &'static str,
 }
 
-const MONITOR: &str = "the monitoring port is not encrypted yet; there is -m";
 const STORAGE: &str = "this server stores nothing; JetStream's storage lives in a NATS cluster";
 const LINKS: &str = "this server links to no other server";
 const SYSLOG: &str = "there is no syslog; the log goes to stderr, or to --log";
 
 /// Flags of what does not exist. A row goes when what it names comes.
 const MISSING: &[Missing] = &[
-    ignored(&["https_port", "ms"], true, MONITOR),
     ignored(&["jetstream", "js"], false, STORAGE),
     ignored(&["store_dir", "sd"], true, STORAGE),
     ignored(&["routes"], true, LINKS),
@@ -216,11 +222,6 @@ const MISSING: &[Missing] = &[
     ignored(&["connect_retries"], true, LINKS),
     ignored(&["syslog", "s"], false, SYSLOG),
     ignored(&["remote_syslog", "r"], true, SYSLOG),
-    ignored(
-        &["client_advertise"],
-        true,
-        "clients are told no other address",
-    ),
     ignored(&["profile"], true, "there is no profiling port"),
 ];
 
@@ -322,6 +323,7 @@ mod tests {
         note("addr", flags.addr.clone());
         note("port", flags.port.map(|port| port.to_string()));
         note("http_port", flags.http_port.map(|port| port.to_string()));
+        note("https_port", flags.https_port.map(|port| port.to_string()));
         note("name", flags.name.clone());
         note(
             "config",
@@ -393,7 +395,7 @@ mod tests {
 
     #[test]
     fn what_does_not_exist_is_recognised() {
-        check("-m 8222 -ms 8443", "http_port=8222 ?https_port");
+        check("-m 8222 -ms 8443", "http_port=8222 https_port=8443");
         check("-http_port 0", "http_port=0");
         check("-js -sd /tmp", "?jetstream ?store_dir");
         check("-js=false", "");

@@ -29,7 +29,9 @@ pub(super) fn terms(options: &Builder, info: Info) -> Result<Terms, StartError> 
     }
     Ok(Terms {
         settings: settings(options),
-        access: Access::new(&options.authorization).map_err(StartError::Authorization)?,
+        access: Access::new(&options.authorization)
+            .map_err(StartError::Authorization)?
+            .after_handshake(options.tls.as_ref().map(TlsOptions::handshake_max)),
         websocket_access: websocket::access(options)?,
         room_up_to: None,
         info: Info {
@@ -42,8 +44,9 @@ pub(super) fn terms(options: &Builder, info: Info) -> Result<Terms, StartError> 
 /// What the clients of the main listener are told of it.
 pub(super) fn way(options: &Builder, port: u16) -> Way {
     let tls = options.tls.as_ref();
+    let (host, port) = options.told_address(port);
     Way {
-        host: options.host.clone(),
+        host,
         port,
         encryption: match tls.map(TlsOptions::is_optional) {
             None => Encryption::None,
@@ -62,6 +65,7 @@ pub(super) fn host(options: &Builder) -> Host {
         Bounds {
             connections_max: options.connections_max,
             subscriptions_max: options.subscriptions_max,
+            tokens_max: options.subscription_tokens_max,
             closed_max: options.closed_max,
         },
         Ledgers::new(options.per_user, options.per_address),

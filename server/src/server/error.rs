@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+#[cfg(feature = "http")]
+use crate::monitoring::Failure;
 use crate::net::TlsError;
 use crate::peer::AuthorizationError;
 
@@ -57,6 +59,16 @@ impl StartError {
     /// Whether somebody else listens on the address.
     pub fn is_in_use(&self) -> bool {
         matches!(self, Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse)
+    }
+}
+
+#[cfg(feature = "http")]
+impl From<Failure> for StartError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Listen(address, source) => Self::Listen { address, source },
+            Failure::Tls(error) => Self::Tls(error),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::doors::nats::{self, Nats, NatsDoor, Way};
 #[cfg(feature = "http")]
 use crate::monitoring::{Bound, Monitoring};
 use crate::net::{AllGone, Bounds, Encryption, Hub, Listener, Pipe};
-use crate::options::Builder;
+use crate::options::{Builder, WriteTimeout};
 use crate::peer::{ConnectionType, Host, Statistics};
 use websocket::WebsocketPort;
 
@@ -58,9 +58,7 @@ impl Server {
         let mut terms = assemble::terms(&options, assemble::info(&options))?;
         let encryption = Encryption::new(options.tls.clone()).map_err(StartError::Tls)?;
         #[cfg(feature = "http")]
-        let monitoring = Bound::new(&options)
-            .await
-            .map_err(|(address, source)| StartError::Listen { address, source })?;
+        let monitoring = Bound::new(&options).await?;
         let websocket = websocket::bind(&options).await?;
         // Last, since whoever waits for a server looks whether this port is open.
         let (socket, address) = assemble::bind_first(&options.host, options.port).await?;
@@ -71,6 +69,7 @@ impl Server {
         let bounds = Bounds {
             pending_max: options.pending_max,
             write_deadline: options.write_deadline,
+            keeps_stalled: options.write_timeout == WriteTimeout::Retry,
         };
         let (hub, gone) = Hub::start(bounds);
         let way = assemble::way(&options, address.port());
@@ -127,7 +126,7 @@ impl Server {
         self.websocket.as_ref().map(|port| port.address)
     }
 
-    /// Where the server can be watched, if it can.
+    /// Where the server can be watched, if it can; over HTTP, or HTTPS if that was chosen.
     #[cfg(feature = "http")]
     pub fn monitor_addr(&self) -> Option<SocketAddr> {
         self.monitoring.as_ref().map(Monitoring::address)

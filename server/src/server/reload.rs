@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Server, StartError, assemble, unix};
 use crate::net::Prepared;
-use crate::options::{Builder, Difference};
+use crate::options::{Builder, Difference, WriteTimeout};
 
 /// An option that has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,12 @@ impl Server {
             |tls| Prepared::new(tls).map_err(|error| ReloadError::Options(StartError::Tls(error)));
         let websocket = options.websocket.as_ref();
         let beside = prepared(websocket.and_then(|websocket| websocket.tls.clone()))?;
+        #[cfg(feature = "http")]
+        let pages = match &self.monitoring {
+            Some(monitoring) => (monitoring.prepare(&options))
+                .map_err(|error| ReloadError::Options(StartError::Tls(error)))?,
+            None => None,
+        };
         self.encryption.obey(prepared(options.tls.clone())?);
         let port = self.address.port();
         self.door.set_way(assemble::way(&options, port));
@@ -56,13 +62,17 @@ impl Server {
             door.set_way(unix::way(&self.door.way()));
         }
         terms.room_up_to = self.host.table.make_room_for(options.connections_max);
-        self.hub.set_write_deadline(options.write_deadline);
+        let keeps_stalled = options.write_timeout == WriteTimeout::Retry;
+        self.hub
+            .set_write_deadline(options.write_deadline, keeps_stalled);
+        (self.host.ledgers).obey(options.per_user, options.per_address);
         if let Some(port) = &self.websocket {
             port.obey(&options, beside);
         }
         #[cfg(feature = "http")]
         if let Some(monitoring) = &self.monitoring {
             let port = self.address.port();
+            monitoring.obey(pages);
             monitoring.tell(port, &options, &terms.access, &terms.info);
         }
         self.nats.set_terms(Arc::new(terms));

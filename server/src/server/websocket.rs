@@ -63,7 +63,8 @@ pub(super) fn access(options: &Builder) -> Result<Option<Access>, StartError> {
         authorization = authorization.no_auth_user(guest);
     }
     let access = Access::new(&authorization).map_err(StartError::Authorization)?;
-    Ok(Some(access))
+    let handshake = options.tls.as_ref().map(TlsOptions::handshake_max);
+    Ok(Some(access.after_handshake(handshake)))
 }
 
 /// Binds the address that the options name, if they do.

@@ -6,6 +6,7 @@
 mod certificates;
 mod client;
 mod handshake;
+mod monitor;
 mod order;
 mod renew;
 mod users;

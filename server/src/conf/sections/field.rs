@@ -209,7 +209,9 @@ impl Field<'_> {
                 .filter(|(host, _)| !host.contains(':'))
                 .map(|(_, port)| port),
         };
-        if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+        // Zero and -1 are the port that is listened on.
+        let is_port = |port: &str| port == "-1" || port.parse::<u16>().is_ok();
+        if port.is_some_and(|port| !is_port(port)) {
             let text = format!("{text:?} is no address: its port is no number to 65535");
             return Err(self
                 .error(text)

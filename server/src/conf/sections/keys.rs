@@ -19,15 +19,13 @@ const NO_OPERATOR: &str = "this version has no operator mode, accounts or JWTs";
 const NO_STORAGE: &str = "this server stores nothing";
 const NO_STORAGE_HELP: &str =
     "JetStream's storage lives in a NATS cluster: point those clients there";
-const NO_MONITOR: &str = "the monitoring port is not encrypted yet";
-const NO_MONITOR_HELP: &str = "use http on an address that strangers do not reach";
 const NO_SYSLOG: &str = "there is no syslog";
 const NO_SYSLOG_HELP: &str = "the log goes to stderr, or to log_file";
 const NO_LINKS: &str = "this server links to no other server";
 const NO_LINKS_HELP: &str = "clients of other servers are not reached";
 const NOTHING_TO_DO: &str = "nothing needs to be done";
 
-use Standing::{Ahead, Listener, Missing, Obeyed, Refused};
+use Standing::{Listener, Missing, Obeyed, Refused};
 
 /// Every key of the top.
 pub(crate) const KNOWN: &[Known<Settings>] = known! {
@@ -36,11 +34,9 @@ pub(crate) const KNOWN: &[Known<Settings>] = known! {
     "host" / "net" => Obeyed(read::host);
     "port" => Obeyed(read::port);
     "server_name" => Obeyed(read::server_name);
-    "client_advertise" => Ahead(
-        read::client_advertise,
-        &Missing("clients are told no other address", "give clients the address"));
-    "server_tags" => Ahead(read::server_tags, &Missing("there is nothing that shows tags yet", NOTHING_TO_DO));
-    "server_metadata" => Ahead(read::server_metadata, &Missing("there is nothing that shows metadata yet", NOTHING_TO_DO));
+    "client_advertise" => Obeyed(read::client_advertise);
+    "server_tags" => Obeyed(read::server_tags);
+    "server_metadata" => Obeyed(read::server_metadata);
     "feature_flags" => Missing("there are no feature flags", NOTHING_TO_DO);
     "proxy_protocol" => Refused(
         "the PROXY protocol is not understood", "every client behind the proxy would be cut off");
@@ -48,9 +44,7 @@ pub(crate) const KNOWN: &[Known<Settings>] = known! {
     // Limits and timers.
     "max_connections" / "max_conn" => Obeyed(read::max_connections);
     "max_subscriptions" / "max_subs" => Obeyed(read::max_subscriptions);
-    "max_subscription_tokens" / "max_sub_tokens" => Ahead(
-        read::max_subscription_tokens,
-        &Missing("the tokens of a subject are not counted", "max_control_line bounds its length"));
+    "max_subscription_tokens" / "max_sub_tokens" => Obeyed(read::max_subscription_tokens);
     "limits" => Obeyed(limits::limits);
     "max_control_line" => Obeyed(read::max_control_line);
     "max_payload" => Obeyed(read::max_payload);
@@ -59,8 +53,7 @@ pub(crate) const KNOWN: &[Known<Settings>] = known! {
     "ping_interval" => Obeyed(read::ping_interval);
     "ping_max" => Obeyed(read::ping_max);
     "write_deadline" => Obeyed(read::write_deadline);
-    "write_timeout" => Ahead(read::write_timeout, &Missing(
-        "a reader over its write_deadline is always closed", "take it out, or write \"default\""));
+    "write_timeout" => Obeyed(read::write_timeout);
     "lame_duck_duration" =>
         Obeyed(read::lame_duck_duration);
     "lame_duck_grace_period" =>
@@ -93,10 +86,8 @@ pub(crate) const KNOWN: &[Known<Settings>] = known! {
     // Monitoring.
     "http" => Obeyed(listeners::http);
     "http_port" / "monitor_port" => Obeyed(listeners::http_port);
-    "https" =>
-        Ahead(listeners::https, &Missing(NO_MONITOR, NO_MONITOR_HELP));
-    "https_port" =>
-        Ahead(listeners::https_port, &Missing(NO_MONITOR, NO_MONITOR_HELP));
+    "https" => Obeyed(listeners::https);
+    "https_port" => Obeyed(listeners::https_port);
     "http_base_path" => Obeyed(listeners::http_base_path);
     "prof_port" => Missing("there is no profiling port", "use perf");
     "prof_block_rate" => Missing("there is no profiling port", "use perf");

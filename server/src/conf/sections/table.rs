@@ -12,8 +12,6 @@ use crate::conf::report::{Diagnostic, SAID_MAX, Severity};
 pub(crate) enum Standing<T: 'static> {
     /// Its value is read.
     Obeyed(fn(&mut Field<'_>, &mut T) -> Done),
-    /// Its value is read and checked, but nothing obeys it yet.
-    Ahead(fn(&mut Field<'_>, &mut T) -> Done, &'static Self),
     /// The server works without it: one warning, with what is missing and what to do.
     Missing(&'static str, &'static str),
     /// To ignore it would let somebody in, or lose isolation, secrecy or messages.
@@ -97,20 +95,14 @@ impl Field<'_> {
         known: &'static Known<T>,
         into: &mut T,
     ) -> bool {
-        let (read, rest) = match &known.standing {
-            Standing::Obeyed(read) => (read, None),
-            Standing::Ahead(read, rest) => (read, Some(*rest)),
-            standing => {
-                self.diagnostics.extend(unobeyed(entry, standing));
-                return false;
-            }
+        let Standing::Obeyed(read) = &known.standing else {
+            self.diagnostics.extend(unobeyed(entry, &known.standing));
+            return false;
         };
         let mut field = self.at(&entry.key, &entry.node);
         let done = read(&mut field, into);
         let is_read = done.is_ok();
         self.diagnostics.extend(done.err());
-        self.diagnostics
-            .extend(rest.and_then(|rest| unobeyed(entry, rest)));
         is_read
     }
 
@@ -167,7 +159,7 @@ fn unobeyed<T>(entry: &Entry, standing: &Standing<T>) -> Option<Diagnostic> {
     }
     let say = |text: String| Diagnostic::error(entry.key_span, text);
     match standing {
-        Standing::Obeyed(_) | Standing::Ahead(..) => None,
+        Standing::Obeyed(_) => None,
         Standing::Refused(missing, help) => {
             Some(say(format!("\"{key}\" cannot be obeyed: {missing}")).help(*help))
         }

@@ -121,13 +121,15 @@ pub(crate) fn no_system_account(field: &mut Field<'_>, _: &mut Settings) -> Done
     field.boolean().map(|_| ())
 }
 
-/// `default` and `close` are what happens in any case.
-pub(crate) fn write_timeout(field: &mut Field<'_>, _: &mut Settings) -> Done {
+/// What becomes of a client over its write_deadline; `default` is `close` for clients.
+pub(crate) fn write_timeout(field: &mut Field<'_>, settings: &mut Settings) -> Done {
     let text = field.text()?;
     match text.to_lowercase().as_str() {
-        "default" | "close" | "retry" => Ok(()),
-        _ => Err(field.error("write_timeout must be default, close or retry")),
+        "default" | "close" => settings.keeps_stalled = false,
+        "retry" => settings.keeps_stalled = true,
+        _ => return Err(field.error("write_timeout must be default, close or retry")),
     }
+    Ok(())
 }
 
 /// 1 to 255; there is no default but "no limit", so zero is a mistake, as in nats-server.
@@ -168,12 +170,11 @@ pub(crate) fn client_advertise(field: &mut Field<'_>, settings: &mut Settings) -
     set(&mut settings.client_advertise, field.advertised())
 }
 
-/// An array of texts, or one text with blanks or commas between them.
+/// An array of texts, or one text; each is one tag, whatever is in it.
 pub(crate) fn server_tags(field: &mut Field<'_>, settings: &mut Settings) -> Done {
     let texts = field.texts("a text")?;
-    let words = texts.iter().flat_map(|text| text.split([' ', ',']));
-    let tags = words.filter(|word| !word.is_empty()).map(str::to_lowercase);
-    settings.server_tags = tags.collect();
+    let tags = texts.iter().map(|text| text.trim().to_lowercase());
+    settings.server_tags = tags.filter(|tag| !tag.is_empty()).collect();
     Ok(())
 }
 

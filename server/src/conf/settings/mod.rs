@@ -48,6 +48,8 @@ pub struct Settings {
     pub max_closed_clients: Option<usize>,
     /// How long a reader may take nothing.
     pub write_deadline: Option<Duration>,
+    /// Whether a reader that takes longer is kept.
+    pub keeps_stalled: bool,
     /// How often a quiet client is asked whether it lives.
     pub ping_interval: Option<Duration>,
     /// How many of those questions may stand unanswered.

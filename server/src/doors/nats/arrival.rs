@@ -32,6 +32,9 @@ impl NatsArrival {
     pub(super) fn new(nats: &Arc<Nats>, way: &Arc<Way>, origin: Origin, now: Instant) -> Self {
         let terms = nats.terms();
         let (party, mut has_room) = nats.host.enter(origin.address, now);
+        if let Some(client) = origin.forwarded_for {
+            party.note_forwarded(client);
+        }
         told!(DEBUG, &party, "Client connection created");
         let address = origin.address.map(|address| address.ip());
         let seat = address.map_or(Ok(None), |address| nats.host.ledgers.sit_from(address));

@@ -18,7 +18,7 @@ impl TextSession {
     pub(super) fn connect(&mut self, json: &[u8], now: Instant, wakes: &mut Wakes) -> Verdict {
         let mut connect = self.chosen_so_far();
         if let Err(error) = connect.merge_json(json) {
-            told!(DEBUG, &self.reader.party, "refused CONNECT: {error}");
+            told!(ERROR, &self.reader.party, "refused CONNECT: {error}");
             return Verdict::Close(Reason::ProtocolViolation);
         }
         let greeting = Greeting {
@@ -41,6 +41,7 @@ impl TextSession {
     ) -> Verdict {
         if !matches!(connect.protocol, 0 | 1) {
             self.reader.say_err(ErrText::InvalidClientProtocol, wakes);
+            told!(ERROR, &self.reader.party, "invalid client protocol");
             return Verdict::Close(Reason::BadClientProtocolVersion);
         }
         if !connect.account.is_empty() || connect.new_account {
@@ -50,6 +51,8 @@ impl TextSession {
         if connect.no_responders && !has_headers {
             self.reader
                 .say_err(ErrText::NoRespondersRequiresHeaders, wakes);
+            let party = &self.reader.party;
+            told!(ERROR, party, "no responders requires headers support");
             return Verdict::Close(Reason::NoRespondersRequiresHeaders);
         }
         if !self.sit_as(identity.as_deref()) {
@@ -139,7 +142,11 @@ impl TextSession {
             self.reader.say_err(ErrText::MaximumConnections, wakes);
             return Verdict::Close(Reason::MaximumConnectionsExceeded);
         }
-        self.reconsider(wakes)
+        let verdict = self.reconsider(wakes);
+        let user = self.identity.as_deref().map(|identity| &*identity.name);
+        self.peer.keep_seats(user);
+        self.share_outbox();
+        verdict
     }
 
     /// INFO has changed: whoever has had all of its own gets it anew, if it can take it.

@@ -226,6 +226,7 @@ impl TextSession {
             return self.standing.verdict();
         }
         if let Standing::Stranger { .. } = self.standing {
+            told!(DEBUG, &self.reader.party, "Authentication Timeout");
             self.reader.say_err(ErrText::AuthenticationTimeout, wakes);
             return Verdict::Close(Reason::AuthenticationTimeout);
         }

@@ -12,6 +12,7 @@ mod session;
 mod sink;
 mod terms;
 mod told;
+mod violations;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use dunlin_protocol::{ClientOp, ErrText};
+use dunlin_protocol::ClientOp;
 
 use super::session::{REST_AFTER, TextSession};
 use crate::link::Wakes;
@@ -58,10 +58,9 @@ impl TextSession {
         let queued = wakes.queued_bytes();
         match self.peer.admit(run.subject, None, run.at()) {
             Ok(admitted) => admitted.publish_run(run, wakes),
-            Err(_) => {
+            Err(refusal) => {
                 for _ in run.pieces() {
-                    self.reader
-                        .say_err(ErrText::PublishViolation(run.subject), wakes);
+                    self.refuse_publish(refusal, run.subject, None, run.at(), wakes);
                 }
             }
         }

@@ -19,9 +19,10 @@ use super::person::Person;
 use super::pings::Pings;
 use super::sink::Reader;
 use super::told::{self, told};
+use super::violations::Violations;
 use super::{Nats, Terms, Way};
 use crate::link::{Dropped, End, Front, Input, Outbox, Reason, Session, Taken, Verdict, Wakes};
-use crate::peer::{Departure, Identity, Message, Party, Peer, RUN_MAX, Refusal, Run};
+use crate::peer::{Departure, Identity, Message, Party, Peer, RUN_MAX, Run};
 
 /// How long after its last publish a connection still keeps what makes publishing fast. A guess
 /// between the gaps of a busy program and the patience of somebody who counts memory.
@@ -56,6 +57,7 @@ pub(super) struct TextSession {
     pub(super) run_max: usize,
     /// Until when it has published too much to be read from.
     pub(super) throttled_until: Option<Instant>,
+    pub(super) violations: Violations,
 }
 
 /// Who speaks.
@@ -145,6 +147,7 @@ impl TextSession {
             rest_at: None,
             run_max: RUN_MAX,
             throttled_until: None,
+            violations: Violations::default(),
             nats,
             terms,
             way,
@@ -164,7 +167,7 @@ impl TextSession {
                 return self.verdict();
             }
             ClientOp::Subscribe(subscribe) => {
-                self.subscribe(subscribe, wakes);
+                self.subscribe(subscribe, now, wakes);
             }
             ClientOp::Unsubscribe { sid, max } => {
                 self.pings.note_activity();
@@ -201,11 +204,7 @@ impl TextSession {
         let admitted = match self.peer.admit(publish.subject, publish.reply, now) {
             Ok(admitted) => admitted,
             Err(refusal) => {
-                let text = match (refusal, publish.reply) {
-                    (Refusal::Reply, Some(reply)) => ErrText::ReplyViolation(reply),
-                    _ => ErrText::PublishViolation(publish.subject),
-                };
-                self.reader.say_err(text, wakes);
+                self.refuse_publish(refusal, publish.subject, publish.reply, now, wakes);
                 return None;
             }
         };
@@ -270,24 +269,26 @@ impl TextSession {
     }
 
     /// Subscribes; tells whether that was allowed.
-    pub(super) fn subscribe(&mut self, subscribe: &Subscribe<'_>, wakes: &mut Wakes) -> bool {
+    pub(super) fn subscribe(
+        &mut self,
+        subscribe: &Subscribe<'_>,
+        now: Instant,
+        wakes: &mut Wakes,
+    ) -> bool {
         self.pings.note_activity();
         let Subscribe {
             subject,
             queue,
             sid,
         } = *subscribe;
-        let text = match self.peer.subscribe(subject, queue, sid) {
-            Ok(()) => {
-                self.say_ok(wakes);
-                return true;
+        match self.peer.subscribe(subject, queue, sid) {
+            Ok(()) => self.say_ok(wakes),
+            Err(refusal) => {
+                self.refuse_subscription(refusal, subscribe, now, wakes);
+                return false;
             }
-            Err(Refusal::InvalidFilter) => ErrText::InvalidSubject,
-            Err(Refusal::TooManySubscriptions) => ErrText::MaximumSubscriptions,
-            Err(_) => ErrText::SubscribeViolation { subject, queue },
-        };
-        self.reader.say_err(text, wakes);
-        false
+        }
+        true
     }
 
     /// Whether the connection is to be read from now.
@@ -329,6 +330,7 @@ impl TextSession {
                 }
                 Err(error) => {
                     self.end_run(&mut run, wakes);
+                    self.note_parse_error(error, &input.bytes[used..]);
                     if let Some(text) = error.err_text() {
                         self.reader.say_err(text, wakes);
                     }
@@ -415,6 +417,15 @@ impl Session for TextSession {
         .fold(self.pings.due(), Instant::min)
     }
 
+    fn on_stall(&mut self) {
+        self.nats.host.table.count_stall();
+        told!(
+            INFO,
+            &self.reader.party,
+            "Slow Consumer State: write deadline exceeded"
+        );
+    }
+
     fn on_pace(&mut self) {
         self.reader.party.count_pause();
     }
@@ -422,6 +433,7 @@ impl Session for TextSession {
     fn on_close(&mut self, end: End) {
         let (party, reason) = (Arc::clone(&self.reader.party), end.reason);
         let mut departure = Departure::of(&self.reader.party, reason, end.backlog);
+        self.violations.settle(&party);
         self.peer.leave();
         // What who leaves by itself did not read is its own choice.
         if reason.is_slow_consumer() {

@@ -4,8 +4,9 @@
 //! and `payload` in full. Costs one relaxed look at the level while nobody listens.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
-use dunlin_protocol::{ClientOp, Publish};
+use dunlin_protocol::{ClientOp, HandOp, Publish, Quoted};
 use serde_json::Value;
 use tracing::Level;
 
@@ -49,6 +50,7 @@ pub(super) struct Who {
 impl Who {
     pub(super) fn of(party: &Party) -> Self {
         let remote = party.address.map(|address| address.to_string());
+        let remote = remote.unwrap_or_else(|| "pipe".to_owned());
         let greeting = party.greeting().unwrap_or_default();
         let version = match &*greeting.version {
             "" => String::new(),
@@ -57,7 +59,11 @@ impl Who {
         let client = [&version, &*greeting.language, &*greeting.name];
         let known: Vec<&str> = client.into_iter().filter(|part| !part.is_empty()).collect();
         Self {
-            remote: remote.unwrap_or_else(|| "pipe".to_owned()),
+            remote: match party.forwarded_for() {
+                None => remote,
+                Some(IpAddr::V4(client)) => format!("{client}/{remote}"),
+                Some(IpAddr::V6(client)) => format!("[{client}]/{remote}"),
+            },
             cid: party.id,
             kind: match party.kind() {
                 ConnectionType::Websocket => "wid",
@@ -102,6 +108,32 @@ pub(super) fn heard(party: &Party, op: &ClientOp<'_>) {
     if let ClientOp::Publish(publish) = op {
         told!(TRACE, party, payload = publish.body, "<<- MSG_PAYLOAD");
     }
+}
+
+/// Traces what somebody typed.
+#[cold]
+pub(super) fn typed(party: &Party, op: &HandOp<'_>) {
+    let text = match op {
+        HandOp::Protocol(op) => return heard(party, op),
+        HandOp::Publish(message) => return quoted(party, "PUB", message),
+        HandOp::Request(message) => return quoted(party, "REQ", message),
+        HandOp::Auth { .. } => "AUTH [REDACTED]",
+        HandOp::Help(_) => "HELP",
+        HandOp::View(true) => "VIEW on",
+        HandOp::View(false) => "VIEW off",
+        HandOp::Quit => "QUIT",
+        HandOp::Http | HandOp::Tls => return, // A warning of its own.
+    };
+    told!(TRACE, party, "<<- [{text}]");
+}
+
+/// Traces a message whose bytes were not counted.
+fn quoted(party: &Party, verb: &str, message: &Quoted<'_>) {
+    let words = [Some(message.subject), message.reply];
+    let words = words.into_iter().flatten();
+    let line = words.fold(verb.to_owned(), |line, word| line + " " + &text(word));
+    told!(TRACE, party, "<<- [{line} {}]", message.text.len());
+    told!(TRACE, party, payload = message.text, "<<- MSG_PAYLOAD");
 }
 
 /// Traces a line that a client is told.

@@ -62,6 +62,12 @@ impl Encryption {
         self.current.read().clone()
     }
 
+    /// What encrypts now, for a listener that others serve.
+    #[cfg(feature = "http")]
+    pub(crate) fn config(&self) -> Option<Arc<ServerConfig>> {
+        self.current().map(|current| Arc::clone(&current.config))
+    }
+
     /// Encrypts new connections as `change` has it.
     pub(crate) fn obey(&self, change: Prepared) {
         *self.current.write() = change.0;

@@ -208,6 +208,22 @@ impl TlsOptions {
         self
     }
 
+    /// The same certificate for a port where nobody is asked for one, as of pages for browsers.
+    pub(crate) fn for_strangers(&self) -> Self {
+        Self {
+            is_verified: false,
+            maps_certificates: false,
+            pins: Vec::new(),
+            roots: Vec::new(),
+            ..self.clone()
+        }
+    }
+
+    /// How long a handshake may take.
+    pub(crate) fn handshake_max(&self) -> Duration {
+        self.timeout
+    }
+
     /// Whether a client may do without encryption.
     pub(crate) fn is_optional(&self) -> bool {
         self.is_optional

@@ -46,7 +46,7 @@ fn paths(options: &TlsOptions) -> Vec<PathBuf> {
 }
 
 /// Reads the files of `encryption` again whenever they have changed; never ends.
-pub(in crate::net) async fn keep_fresh(encryption: Arc<Encryption>) {
+pub(crate) async fn keep_fresh(encryption: Arc<Encryption>) {
     let mut last = Stamps::default();
     let mut bad = Stamps::default();
     loop {

@@ -79,12 +79,9 @@ impl Shared {
         let Some(agreement) = self.agree(&socket).await else {
             return;
         };
-        let address = socket.peer_address();
-        if let Some(client) = agreement.forwarded_for {
-            tracing::debug!(?address, %client, "websocket for a client behind a proxy");
-        }
         let origin = Origin {
-            address,
+            address: socket.peer_address(),
+            forwarded_for: agreement.forwarded_for,
             cookies: agreement.cookies,
             ..Origin::default()
         };

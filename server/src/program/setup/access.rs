@@ -1,22 +1,12 @@
 //! Who may connect: from the words of a file to those of the server.
 
-use std::time::Duration;
-
 use crate::auth::{Authorization, ConnectionType, Permissions, Responses, User};
 use crate::conf::{self, Identity, Settings};
-
-/// How long a handshake may take when a file leaves it open.
-const HANDSHAKE_DEFAULT: Duration = Duration::from_secs(2);
 
 /// Who may connect to the server.
 pub(super) fn of_server(settings: &Settings) -> Authorization {
     let no_auth_user = settings.no_auth_user.as_ref();
-    let mut block = settings.authorization.clone().unwrap_or_default();
-    if let Some(tls) = &settings.tls {
-        // As nats-server has it: the time of the handshake, and a second more.
-        let handshake = tls.timeout.unwrap_or(HANDSHAKE_DEFAULT);
-        block.timeout = block.timeout.or(Some(handshake + Duration::from_secs(1)));
-    }
+    let block = settings.authorization.clone().unwrap_or_default();
     of_block(&block, no_auth_user.map(|user| user.value.as_str()))
 }
 

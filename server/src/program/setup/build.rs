@@ -3,7 +3,7 @@
 use crate::conf::{self, Settings};
 #[cfg(feature = "http")]
 use crate::http::MonitorOptions;
-use crate::options::Builder;
+use crate::options::{Builder, WriteTimeout};
 use crate::peer::Quota;
 use crate::server::Server;
 
@@ -30,6 +30,13 @@ pub(super) fn builder(settings: &Settings, digest: &str, host: &str, port: u16) 
         ping_interval => ping_interval;
         ping_max => ping_max;
         max_closed_clients => max_closed_clients;
+        max_subscription_tokens => max_subscription_tokens;
+    }
+    if let Some(address) = &settings.client_advertise {
+        builder = builder.advertise(&address.value);
+    }
+    if settings.keeps_stalled {
+        builder = builder.write_timeout(WriteTimeout::Retry);
     }
     #[cfg(feature = "http")]
     if let Some(options) = monitor(settings, digest) {
@@ -45,6 +52,8 @@ pub(super) fn builder(settings: &Settings, digest: &str, host: &str, port: u16) 
         builder = builder.websocket(websocket);
     }
     builder
+        .tags(&settings.server_tags)
+        .metadata(settings.server_metadata.clone())
         .limits_per_user(quota(&settings.limits.per_user))
         .limits_per_address(quota(&settings.limits.per_address))
         .headers(!settings.no_header_support.unwrap_or(false))
@@ -54,8 +63,10 @@ pub(super) fn builder(settings: &Settings, digest: &str, host: &str, port: u16) 
 /// The monitoring port, if one is asked for.
 #[cfg(feature = "http")]
 fn monitor(settings: &Settings, digest: &str) -> Option<MonitorOptions> {
-    let address = settings.http.as_ref()?;
-    let mut options = MonitorOptions::port(address.port).config_digest(digest);
+    let address = settings.http.as_ref().or(settings.https.as_ref())?;
+    let mut options = MonitorOptions::port(address.port)
+        .encrypted(settings.http.is_none())
+        .config_digest(digest);
     if let Some(host) = &address.host {
         options = options.host(host);
     }

@@ -72,7 +72,9 @@ pub(crate) fn plan(flags: &Flags, remarks: &[Remark]) -> Result<Plan, Vec<String
         plan.warn(format!("warning: {}", remark.text));
     }
     overlay::lay_above(&mut plan.settings, flags, &mut errors);
-    if cfg!(not(feature = "http")) && plan.settings.http.is_some() {
+    if cfg!(not(feature = "http"))
+        && (plan.settings.http.is_some() || plan.settings.https.is_some())
+    {
         plan.warn("warning: this build has no monitoring port".to_owned());
     }
     if flags.is_strict {

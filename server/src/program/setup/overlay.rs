@@ -15,6 +15,8 @@ pub(super) fn lay_above(settings: &mut Settings, flags: &Flags, errors: &mut Vec
     over(&mut settings.logtime_utc, "logtime_utc", flags.logtime_utc);
     set(&mut settings.host, &flags.addr);
     set(&mut settings.server_name, &flags.name);
+    let advertised = flags.client_advertise.clone().map(Placed::nowhere);
+    set(&mut settings.client_advertise, &advertised);
     set(&mut settings.log_file, &flags.log);
     set(&mut settings.pid_file, &flags.pid);
     set(&mut settings.ports_file_dir, &flags.ports_file_dir);
@@ -24,9 +26,14 @@ pub(super) fn lay_above(settings: &mut Settings, flags: &Flags, errors: &mut Vec
     if let Some(limit) = flags.log_size_limit {
         settings.log_size_limit = u64::try_from(limit).ok().filter(|limit| *limit > 0);
     }
-    if let Some(port) = flags.http_port {
-        let port = (port != 0).then(|| u16::try_from(port).unwrap_or(0));
-        settings.http = port.map(|port| Address { host: None, port });
+    for (place, flag) in [
+        (&mut settings.http, flags.http_port),
+        (&mut settings.https, flags.https_port),
+    ] {
+        if let Some(port) = flag {
+            let port = (port != 0).then(|| u16::try_from(port).unwrap_or(0));
+            *place = port.map(|port| Address { host: None, port });
+        }
     }
     if let Some(len) = flags.max_traced_msg_len {
         settings.max_traced_msg_len = usize::try_from(len).ok().filter(|len| *len > 0);
@@ -36,6 +43,7 @@ pub(super) fn lay_above(settings: &mut Settings, flags: &Flags, errors: &mut Vec
     }
     errors.extend(login(settings, flags));
     errors.extend(encryption(settings, flags));
+    errors.extend(monitoring(settings, flags));
 }
 
 fn set<T: Clone>(place: &mut Option<T>, flag: &Option<T>) {
@@ -103,6 +111,18 @@ fn encryption(settings: &mut Settings, flags: &Flags) -> Option<String> {
     tls.verify = verify.unwrap_or(false);
     (tls.ciphers, tls.curves, tls.min_version) = (None, None, None);
     None
+}
+
+/// Pages are served in one way, and over HTTPS with the certificate of the server.
+fn monitoring(settings: &Settings, flags: &Flags) -> Option<String> {
+    settings.https.as_ref()?;
+    let is_asked = flags.http_port.is_some() || flags.https_port.is_some();
+    if settings.http.is_some() && is_asked {
+        return Some("monitoring is served over HTTP or over HTTPS, not both".to_owned());
+    }
+    let text =
+        "https_port needs a certificate: tls { cert_file, key_file }, or --tlscert and --tlskey";
+    settings.tls.is_none().then(|| text.to_owned())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::words::{Words, typed};
 use super::{Next, Otherwise, Person, help};
 use crate::doors::nats::login::Standing;
 use crate::doors::nats::session::TextSession;
+use crate::doors::nats::told;
 use crate::link::{Reason, Verdict, Wakes};
 
 impl Person {
@@ -23,6 +24,9 @@ impl Person {
         now: Instant,
         wakes: &mut Wakes,
     ) -> Next {
+        if told::is_traced() {
+            told::typed(&session.reader.party, op);
+        }
         match op {
             HandOp::Http => return http(session, wakes),
             HandOp::Tls => return tls(session, wakes),

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use dunlin_protocol::{ErrText, HandParser, HandStep, ParseError};
 
+use super::login::Standing;
 use super::pings::Pings;
 use super::session::{Speech, TextSession, reason};
 use crate::link::{Input, Reason, Taken, Verdict, Wakes};
@@ -110,6 +111,9 @@ impl TextSession {
     fn meet_person(&mut self, now: Instant) {
         let viewer = Arc::new(Viewer::new(Arc::clone(&self.reader)));
         self.speech = Speech::Person;
+        if let Standing::Stranger { until } = &mut self.standing {
+            *until += self.terms.access(&self.way).typing_more();
+        }
         self.pings = Pings::new(Duration::ZERO, 0, now);
         self.peer.receive_through(viewer.clone());
         self.person = Some(Box::new(Person {

@@ -52,7 +52,7 @@ impl Requests {
             queue: None,
             sid: &sid,
         };
-        let taken = session.subscribe(&subscribe, wakes).then(|| {
+        let taken = session.subscribe(&subscribe, now, wakes).then(|| {
             session.peer.unsubscribe(&sid, Some(1));
             let question = Quoted {
                 reply: Some(reply),
