@@ -49,7 +49,7 @@ const SERVER_FLOORS: &[(&str, &[&str])] = &[
     ("doors", &["peer", "link", "conf"]),
     ("net", &["link"]),
     ("peer", &["bus", "auth", "link"]),
-    ("auth", &[]),
+    ("auth", &["link"]),
     ("bus", &["link"]),
     ("conf", &[]),
 ];

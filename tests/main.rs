@@ -42,6 +42,7 @@ mod churn;
 mod contract;
 mod delivery;
 mod flood;
+mod lag;
 mod limits;
 mod monitor;
 mod slow;

@@ -46,5 +46,5 @@ pub use auth::{Authorization, AuthorizationError, ConnectionType, Permissions, R
 pub use http::MonitorOptions;
 pub use net::{HandshakeFirst, Pipe, TlsError, TlsFacts, TlsOptions, TlsVersion};
 pub use options::{Builder, WebsocketOptions, WriteTimeout};
-pub use peer::{Quota, Statistics};
+pub use peer::{Lag, Quota, Statistics};
 pub use server::{Change, REFERENCE_VERSION, ReloadError, Server, StartError};

@@ -230,6 +230,7 @@ fn facts(
         max_control_line: builder.control_line_max,
         max_payload: builder.payload_max,
         max_pending: builder.pending_max,
+        max_pending_total: builder.pending_total(),
         write_deadline: builder.write_deadline,
         tags: builder.tags.clone(),
         metadata: builder.metadata.clone(),

@@ -1,5 +1,6 @@
 //! What can be chosen about a server before it starts, each with its default and its bound.
 
+mod memory;
 mod websocket;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use std::time::Duration;
 #[cfg(feature = "http")]
 use crate::http::MonitorOptions;
 use crate::net::TlsOptions;
-use crate::peer::{Authorization, Quota};
+use crate::peer::{Authorization, Lag, LagRule, Quota};
 pub use websocket::WebsocketOptions;
 
 /// What is not the same in two sets of options.
@@ -39,6 +40,11 @@ pub struct Builder {
     pub(crate) payload_max: usize,
     pub(crate) control_line_max: usize,
     pub(crate) pending_max: usize,
+    pub(crate) lag: Lag,
+    pub(crate) lag_rules: Vec<LagRule>,
+    pub(crate) unix_lag: Option<Lag>,
+    /// None: half of what memory there is.
+    pub(crate) pending_total_max: Option<usize>,
     pub(crate) connections_max: usize,
     pub(crate) subscriptions_max: Option<usize>,
     pub(crate) subscription_tokens_max: Option<u8>,
@@ -85,6 +91,10 @@ impl Default for Builder {
             payload_max: 1024 * 1024,
             control_line_max: 4096,
             pending_max: 64 * 1024 * 1024,
+            lag: Lag::Disconnect,
+            lag_rules: Vec::new(),
+            unix_lag: None,
+            pending_total_max: None,
             connections_max: 64 * 1024,
             subscriptions_max: None,
             subscription_tokens_max: None,
@@ -163,6 +173,43 @@ impl Builder {
     /// Default: 64 MiB.
     pub fn max_pending(mut self, bytes: usize) -> Self {
         self.pending_max = bytes;
+        self
+    }
+
+    /// What becomes of messages for a reader that has as much waiting as may wait. Default:
+    /// [`Lag::Disconnect`], as nats-server. A user ([`User::lag`](crate::User::lag)) and a listener
+    /// may have another.
+    pub fn lag(mut self, lag: Lag) -> Self {
+        self.lag = lag;
+        self
+    }
+
+    /// The same for messages whose subject `filter` covers, whoever reads them; the first filter that
+    /// covers it counts, in the order of the calls. Default: none.
+    pub fn lag_for(mut self, filter: impl AsRef<str>, lag: Lag) -> Self {
+        self.lag_rules.push(LagRule {
+            filter: filter.as_ref().as_bytes().into(),
+            lag,
+        });
+        self
+    }
+
+    /// The same for those who come by the [Unix-domain socket](Builder::unix_socket). Default: as for
+    /// others.
+    pub fn unix_lag(mut self, lag: Lag) -> Self {
+        self.unix_lag = Some(lag);
+        self
+    }
+
+    /// The most memory that what waits for all readers together may take, in bytes; over it the
+    /// readers with the most are cut as slow consumers, until an eighth of it is free. A payload
+    /// that several readers wait for counts once. Must not be less than [`Builder::max_payload`].
+    /// Default: half of the memory that this process may use, by the machine, its control group and
+    /// its limits; 1 GiB where that is unknown.
+    ///
+    /// Ours, not nats-server's.
+    pub fn max_pending_total(mut self, bytes: usize) -> Self {
+        self.pending_total_max = Some(bytes);
         self
     }
 
@@ -286,9 +333,15 @@ impl Builder {
         }
     }
 
+    /// The most that may wait for all readers together, in bytes.
+    pub(crate) fn pending_total(&self) -> usize {
+        self.pending_total_max.unwrap_or_else(memory::half)
+    }
+
     /// What `new` has otherwise.
     pub(crate) fn differences(&self, new: &Self) -> Vec<Difference> {
         let found = self.compare(new).into_iter();
+        let found = found.chain(self.other_lag(new));
         #[cfg(feature = "http")]
         let found = found.chain(self.other_monitor(new));
         found.collect()
@@ -363,6 +416,35 @@ impl Builder {
         compare_secretly("websocket", "Websocket", can_change, differs);
         found.extend(self.other_tls(new));
         found
+    }
+
+    /// What becomes of messages for who lags, and how much may wait for all.
+    fn other_lag(&self, new: &Self) -> impl Iterator<Item = Difference> {
+        macro_rules! compared {
+            ($($name:literal $go_name:literal $can_change:literal $field:ident;)*) => {
+                [$((
+                    $name,
+                    $go_name,
+                    $can_change,
+                    format!("{:?}", self.$field),
+                    format!("{:?}", new.$field),
+                )),*]
+            };
+        }
+        let compared = compared! {
+            "lag" "Lag" true lag;
+            "lag.subjects" "LagSubjects" true lag_rules;
+            "unix.lag" "UnixLag" false unix_lag;
+            "max_pending_total" "MaxPendingTotal" true pending_total_max;
+        };
+        let differ = compared.into_iter().filter(|(.., old, new)| old != new);
+        differ.map(|(name, go_name, can_change, old, new)| Difference {
+            name,
+            go_name,
+            old,
+            new,
+            can_change,
+        })
     }
 
     /// Whether encryption is to be another.

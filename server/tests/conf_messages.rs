@@ -39,7 +39,7 @@ fn told(settings: &Settings) -> String {
             $(tell(stringify!($field), settings.$field.as_ref().map(|it| it as &dyn Debug));)*
         };
     }
-    tell!(host port server_name max_payload max_control_line max_pending max_connections
+    tell!(host port server_name max_payload max_control_line max_pending max_pending_total max_connections
         max_subscriptions write_deadline ping_interval ping_max no_header_support debug trace
         logtime logtime_utc log_file log_format log_size_limit log_max_num pid_file);
     told.join(" ")
@@ -150,6 +150,42 @@ fn how_much_of_everything() {
         "max_pending: 1kb",
         "a.conf:1:14: max_payload (1048576) cannot be higher than max_pending (1024)",
     );
+    complains(
+        "max_pending_total: 1kb",
+        "a.conf:1:20: max_payload (1048576) cannot be higher than max_pending_total (1024)",
+    );
+}
+
+#[test]
+fn a_lag_policy_is_one_of_four() {
+    for word in ["disconnect", "drop_newest", "DROP_OLDEST", "latest"] {
+        check(&format!("lag: {word}"), "");
+        check(
+            &format!("lag {{ policy: {word}, subjects {{ \"a.>\": {word} }} }}"),
+            "",
+        );
+    }
+    complains("lag: oldest", "a.conf:1:6: lag cannot be \"oldest\"");
+    complains(
+        "lag { subjects { \"a..b\": latest } }",
+        "a.conf:1:18: \"a..b\" is no subject",
+    );
+    complains(
+        "lag { subjects { a: newest } }",
+        "a.conf:1:21: a cannot be \"newest\"",
+    );
+    complains(
+        "unix { path: \"/tmp/a\", lag: 5 }",
+        "a.conf:1:29: lag must be a text, not the number 5",
+    );
+    let loaded = loaded("lag { subjects { \"a.*\": latest, \"a.>\": drop_newest } }");
+    let subjects: Vec<&str> = loaded
+        .settings
+        .lag_subjects
+        .iter()
+        .map(|(filter, _)| filter.as_str())
+        .collect();
+    assert_eq!(subjects, ["a.*", "a.>"], "in the order of the file");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! Each has a process of its own, so that its memory and descriptors can be counted.
 
 mod bytes;
+mod ceiling;
 mod crowds;
 mod siege;
 mod want;
@@ -28,11 +29,20 @@ attacks! {
     bytes::headers_by_the_thousand
     bytes::pings_without_reading
     bytes::what_other_protocols_say
+    ceiling::the_largest_laggard_goes_first
+    ceiling::a_payload_that_all_wait_for_counts_once
     crowds::a_storm_of_connections
     crowds::a_storm_of_resets
     crowds::peers_that_are_not_there
     crowds::readers_that_stall
     crowds::subscriptions_by_the_million
+}
+
+#[test]
+fn more_waits_than_there_is_memory() {
+    want::under("-v 262144", "more_waits_than_there_is_memory", || {
+        run(ceiling::more_waits_than_there_is_memory())
+    });
 }
 
 #[test]

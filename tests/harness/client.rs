@@ -72,13 +72,18 @@ impl Client {
 
     /// Like [`connect`](Self::connect), with a small kernel buffer: for readers that are to stall.
     pub async fn connect_small(address: SocketAddr) -> Self {
-        let wire = Wire::open(address, Some(SMALL_BYTES))
-            .await
-            .expect("the server accepts");
-        let mut client = Self { wire }.after_info().await;
+        let mut client = Self::open_small(address).await;
         client.send(HELLO).await;
         client.until_pong().await;
         client
+    }
+
+    /// Like [`open`](Self::open), with a small kernel buffer.
+    pub async fn open_small(address: SocketAddr) -> Self {
+        let wire = Wire::open(address, Some(SMALL_BYTES))
+            .await
+            .expect("the server accepts");
+        Self { wire }.after_info().await
     }
 
     /// Tries to connect: the first operation behind the INFO, or the PONG to a PING.
@@ -159,6 +164,19 @@ impl Client {
                 Arrival::Message(message) => messages.push(message),
                 Arrival::Pong => return messages,
                 other => panic!("expected messages and a PONG, got {other:?}"),
+            }
+        }
+    }
+
+    /// Reads up to the next PONG: the messages before it, or none if the server closed first.
+    pub async fn arrivals_until_pong(&mut self) -> Option<Vec<Message>> {
+        let mut messages = Vec::new();
+        loop {
+            match self.next().await {
+                Arrival::Message(message) => messages.push(message),
+                Arrival::Pong => return Some(messages),
+                Arrival::Line(_) => {}
+                Arrival::End | Arrival::Torn(_) => return None,
             }
         }
     }

@@ -21,6 +21,8 @@ pub struct Options {
     pub max_subscriptions: Option<usize>,
     /// Most bytes that may wait for one reader.
     pub max_pending: Option<usize>,
+    /// Most bytes that may wait for all readers together; only ours is told.
+    pub max_pending_total: Option<usize>,
     /// Longest time one write may take.
     pub write_deadline: Option<Duration>,
     /// Time between two PINGs of the server.

@@ -32,6 +32,9 @@ impl Ours {
         if let Some(bytes) = options.max_pending {
             builder = builder.max_pending(bytes);
         }
+        if let Some(bytes) = options.max_pending_total {
+            builder = builder.max_pending_total(bytes);
+        }
         if let Some(deadline) = options.write_deadline {
             builder = builder.write_deadline(deadline);
         }

@@ -61,6 +61,8 @@ struct Sums {
     heard: u64,
     slow: u64,
     dropped: u64,
+    refused: u64,
+    evicted: u64,
     connections: u64,
 }
 
@@ -71,6 +73,8 @@ impl Sums {
             heard: self.heard + world.out_messages,
             slow: self.slow + world.slow_consumers,
             dropped: self.dropped + world.dropped_messages,
+            refused: self.refused + world.refused_messages,
+            evicted: self.evicted + world.evicted_consumers,
             connections: self.connections + world.total_connections,
         }
     }

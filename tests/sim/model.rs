@@ -60,6 +60,8 @@ pub(crate) enum Health {
     Whole,
     /// It said that it had nothing more to say, and read what was sent until the server closed.
     Left,
+    /// It may have lost messages and stayed: what it has heard may have gaps.
+    Lossy,
     /// Something was lost on the way to it: what it has heard must be without a gap.
     Broken,
 }
@@ -215,6 +217,9 @@ impl Model {
             }
             let last = self.last.get(&(subscription.of, publication.by));
             let is_gap = last.is_some_and(|last| *last > number);
+            if health[subscription.of] == Health::Lossy {
+                continue;
+            }
             assert!(
                 health[subscription.of] != Health::Whole && !is_gap,
                 "lost (a gap: {is_gap}): {number} to {} by {} {:?} for {subscription:?}",
@@ -240,7 +245,7 @@ impl Model {
             *is_wanted |= subscription.max.is_none()
                 && health == Health::Whole
                 && is_sure(publication, subscription);
-            *is_unsafe |= health == Health::Broken;
+            *is_unsafe |= matches!(health, Health::Broken | Health::Lossy);
         }
         for (name, (is_wanted, is_unsafe)) in groups {
             assert!(

@@ -66,10 +66,12 @@ impl Party {
         self.asked.is_empty()
     }
 
-    pub(crate) fn health(&self) -> Health {
+    pub(crate) fn health(&self, is_lossy: bool) -> Health {
         let is_lazy = self.link.is_lazy; // It may have been hung up on while it left.
         match self.link.fate {
             _ if self.error.is_some() || self.is_torn => Health::Broken,
+            Fate::Open if is_lazy && is_lossy && !self.link.is_ended => Health::Lossy,
+            Fate::HalfClosed if is_lazy && is_lossy => Health::Lossy,
             Fate::Open if !self.link.is_ended => Health::Whole,
             Fate::HalfClosed if !is_lazy => Health::Left,
             _ => Health::Broken,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use dunlin_server::Lag;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Profile {
     pub(crate) parties_max: usize,
@@ -22,6 +24,12 @@ pub(crate) struct Profile {
     /// Nothing happens that hides a delivery from the account: every drop must be counted.
     pub(crate) is_exact: bool,
     pub(crate) is_verbose: bool,
+    /// What becomes of messages for a lazy reader.
+    pub(crate) lag: Lag,
+    /// The same for messages to `a` and below.
+    pub(crate) lag_of_a: Option<Lag>,
+    /// The most that may wait for all readers together, in bytes.
+    pub(crate) pending_total_max: usize,
 }
 
 impl Profile {
@@ -47,7 +55,19 @@ impl Profile {
             has_lazy: rng.u32(0..4) > 0,
             is_exact,
             is_verbose: !is_exact && rng.u32(0..4) == 0,
+            lag: lag(rng),
+            lag_of_a: (rng.u32(0..3) == 0).then(|| lag(rng)),
+            pending_total_max: match rng.u32(0..4) {
+                0 => 1 << 21,
+                _ => 1 << 30,
+            },
         }
+    }
+
+    /// Whether a lazy reader may lose messages and stay.
+    pub(crate) fn is_lossy(&self) -> bool {
+        let is_lossy = |lag: Lag| lag != Lag::Disconnect;
+        is_lossy(self.lag) || self.lag_of_a.is_some_and(is_lossy)
     }
 
     /// How long a payload is: mostly short, as payloads are.
@@ -57,5 +77,14 @@ impl Profile {
             lot if lot < 7 => rng.usize(0..self.payload_max / 10),
             _ => rng.usize(0..40),
         }
+    }
+}
+
+fn lag(rng: &mut fastrand::Rng) -> Lag {
+    match rng.u32(0..6) {
+        0 => Lag::DropNewest,
+        1 => Lag::DropOldest,
+        2 => Lag::Latest,
+        _ => Lag::Disconnect,
     }
 }

@@ -10,6 +10,7 @@ use super::certificate::{Certificate, DistinguishedName};
 use super::nkey;
 use super::password::Secret;
 use super::rights::Rights;
+use crate::link::Lag;
 
 /// How long a connection may take to say who it is, as the reference server has it.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
@@ -44,6 +45,8 @@ pub(crate) struct Identity {
     is_key: bool,
     pub(crate) rights: Option<Arc<Rights>>,
     connection_types: Option<Vec<ConnectionType>>,
+    /// What becomes of messages when it does not keep up, where it is not as for others.
+    pub(crate) lag: Option<Lag>,
 }
 
 /// What a connection says it is.
@@ -311,6 +314,7 @@ impl Identity {
             is_key,
             rights: own.map(Arc::new).or_else(|| default.cloned()),
             connection_types: user.connection_types.clone(),
+            lag: user.lag,
         })
     }
 
@@ -321,6 +325,7 @@ impl Identity {
             is_key: false,
             rights: None,
             connection_types: None,
+            lag: None,
         }
     }
 

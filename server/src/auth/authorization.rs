@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::password::Secret;
 use super::permissions::Permissions;
+use crate::link::Lag;
 
 /// Who may connect, and what each may do. The default lets everybody in.
 ///
@@ -35,6 +36,7 @@ pub struct User {
     pub(super) login: Login,
     pub(super) permissions: Option<Permissions>,
     pub(super) connection_types: Option<Vec<ConnectionType>>,
+    pub(super) lag: Option<Lag>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -129,6 +131,7 @@ impl User {
             login,
             permissions: None,
             connection_types: None,
+            lag: None,
         }
     }
 
@@ -141,6 +144,13 @@ impl User {
     /// By which ways the user may come in. Default: all.
     pub fn connection_types(mut self, types: impl IntoIterator<Item = ConnectionType>) -> Self {
         self.connection_types = Some(types.into_iter().collect());
+        self
+    }
+
+    /// What becomes of messages for the user's connections when they do not keep up. Default: as
+    /// for others.
+    pub fn lag(mut self, lag: Lag) -> Self {
+        self.lag = Some(lag);
         self
     }
 

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use crate::link::Wakes;
+
 /// From this size on, in bytes, a message is shared by its readers instead of copied for each.
 /// Measured 2026-11: below it a copy is cheaper than a reference that crosses threads.
 const SHARE_MIN: usize = 16 * 1024;
@@ -54,14 +56,16 @@ impl Message<'_> {
     }
 
     /// `verbatim` to be kept, where that is cheaper than a copy for each reader.
-    pub(crate) fn shared(&self) -> Option<Bytes> {
+    pub(crate) fn shared(&self, wakes: &mut Wakes) -> Option<&Bytes> {
         if self.verbatim.len() < SHARE_MIN {
             return None;
         }
-        let kept = self.kept.get_or_init(|| match self.owner {
-            Some(owner) => owner.slice_ref(self.verbatim),
-            None => Bytes::copy_from_slice(self.verbatim),
+        let kept = self.kept.get_or_init(|| {
+            wakes.hold(match self.owner {
+                Some(owner) => owner.slice_ref(self.verbatim),
+                None => Bytes::copy_from_slice(self.verbatim),
+            })
         });
-        Some(kept.clone())
+        Some(kept)
     }
 }

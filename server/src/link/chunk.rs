@@ -8,6 +8,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
+
+use super::ceiling::{Ceiling, Held, STEP};
 use super::sync::Mutex;
 
 /// A piece for the first few messages of an outbox, so that many readers of little traffic do not
@@ -26,6 +29,7 @@ const POOL_MAX: usize = 4096;
 #[derive(Default)]
 pub(crate) struct Pool {
     shelves: Mutex<Shelves>,
+    ceiling: Ceiling,
 }
 
 /// Empty pieces, by size; every one has exactly that capacity.
@@ -38,6 +42,19 @@ struct Shelves {
 }
 
 impl Pool {
+    /// A pool for outboxes that may hold `pending_total_max` bytes together.
+    pub(crate) fn new(pending_total_max: usize) -> Self {
+        Self {
+            shelves: Mutex::default(),
+            ceiling: Ceiling::new(pending_total_max),
+        }
+    }
+
+    /// What all outboxes hold, and may.
+    pub(crate) fn ceiling(&self) -> &Ceiling {
+        &self.ceiling
+    }
+
     /// Gives half of what nobody needed lately back to the allocator; true if nothing is kept.
     pub(crate) fn trim(&self) -> bool {
         let mut shelves = self.shelves.lock();
@@ -65,6 +82,10 @@ pub(crate) struct Chunks {
     shelves: Shelves,
     /// The time of the round that writes.
     now: Instant,
+    /// What has gone into outboxes and not been told of, in bytes; below zero: come back.
+    untold: isize,
+    /// All outboxes together held too much when last told.
+    is_over: bool,
 }
 
 impl Chunks {
@@ -73,6 +94,8 @@ impl Chunks {
             pool,
             shelves: Shelves::default(),
             now: Instant::now(),
+            untold: 0,
+            is_over: false,
         }
     }
 
@@ -120,15 +143,57 @@ impl Chunks {
         let (shelf, size) = match (is_first, len) {
             (true, 0..=SMALL) => (&mut self.shelves.small, SMALL),
             (_, 0..=LARGE) => (&mut self.shelves.large, LARGE),
-            _ => return Vec::with_capacity(len),
+            _ => {
+                self.count(len as isize);
+                return Vec::with_capacity(len);
+            }
         };
-        shelf.pop().unwrap_or_else(|| Vec::with_capacity(size))
+        let chunk = shelf.pop().unwrap_or_else(|| Vec::with_capacity(size));
+        self.count(size as isize);
+        chunk
+    }
+
+    /// `bytes`, which readers will share, counted until the last of them lets go.
+    pub(super) fn hold(&mut self, bytes: Bytes) -> Bytes {
+        self.count(bytes.len() as isize);
+        Held::wrap(bytes, &self.pool)
+    }
+
+    fn count(&mut self, bytes: isize) {
+        self.untold += bytes;
+        if self.untold.unsigned_abs() >= STEP {
+            self.tell();
+        }
+    }
+
+    /// Tells what has not been told.
+    #[cold]
+    pub(crate) fn tell(&mut self) {
+        self.is_over = self.pool.ceiling.tell(std::mem::take(&mut self.untold));
+    }
+
+    /// Has somebody make room, if all outboxes together hold too much.
+    pub(super) fn relieve(&mut self) {
+        if self.is_over {
+            self.find_relief();
+        }
+    }
+
+    #[cold]
+    fn find_relief(&mut self) {
+        self.tell();
+        if let Some(relief) = self.pool.ceiling.relief().filter(|_| self.is_over) {
+            relief.relieve(self);
+            self.tell();
+        }
     }
 
     /// Takes a piece back.
     pub(crate) fn give(&mut self, mut chunk: Vec<u8>) {
         chunk.clear();
-        let shelf = match chunk.capacity() {
+        let capacity = chunk.capacity();
+        self.count(-(capacity as isize));
+        let shelf = match capacity {
             SMALL => &mut self.shelves.small,
             LARGE => &mut self.shelves.large,
             _ => return,
@@ -141,20 +206,23 @@ impl Chunks {
 
     #[cold]
     fn overflow(&mut self) {
+        // What lies about must not add to what is held beyond the limit.
+        let room = self.pool.ceiling.room();
         let mut pool = self.pool.shelves.lock();
         let Shelves { small, large, .. } = &mut *pool;
-        for (shelf, stock) in [
-            (&mut self.shelves.small, small),
-            (&mut self.shelves.large, large),
+        for (shelf, stock, size) in [
+            (&mut self.shelves.small, small, SMALL),
+            (&mut self.shelves.large, large, LARGE),
         ] {
             let keep = shelf.len().min(LOCAL_MAX / 2);
             stock.extend(shelf.drain(keep..));
-            stock.truncate(POOL_MAX);
+            stock.truncate(POOL_MAX.min(room / size));
         }
     }
 
     /// Puts everything into the pool, where it can be trimmed.
     pub(crate) fn return_all(&mut self) {
+        self.tell();
         if self.shelves.small.is_empty() && self.shelves.large.is_empty() {
             return;
         }

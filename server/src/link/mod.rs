@@ -6,7 +6,9 @@
 //! Nothing here awaits, and nothing here knows a wire text.
 
 mod backlog;
+mod ceiling;
 mod chunk;
+mod lag;
 #[cfg(all(test, model))]
 mod models;
 mod origin;
@@ -24,10 +26,13 @@ use std::time::Instant;
 use bytes::Bytes;
 
 pub(crate) use backlog::Backlog;
-pub(crate) use chunk::Pool;
+pub(crate) use ceiling::Relief;
+pub(crate) use chunk::{Chunks, Pool};
+pub use lag::Lag;
+pub(crate) use lag::LagRule;
 pub(crate) use origin::{Cookies, Origin, Secured};
 pub(crate) use outbox::{Flushed, Outbox, Refused, Status, Writing};
-pub(crate) use queue::{Dropped, Front};
+pub(crate) use queue::{Dropped, From, Front, Thinned};
 pub(crate) use reason::Reason;
 pub(crate) use share::Share;
 pub(crate) use wakes::Wakes;

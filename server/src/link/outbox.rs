@@ -10,12 +10,12 @@
 //! writer at a time; an outbox that is being written or is blocked is flushed by nobody else; what
 //! is pending never exceeds the limit by more than the last words of a connection.
 
+mod writing;
+
 use std::io;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
-
-use bytes::Bytes;
 
 use super::backlog::{Backlog, Stalls};
 use super::chunk::Chunks;
@@ -24,6 +24,8 @@ use super::reason::Reason;
 use super::share::{Share, Shares};
 use super::sync::{Mutex, MutexGuard};
 use super::wire::Wire;
+use writing::Thinning;
+pub(crate) use writing::Writing;
 
 /// More pending than this, in bytes, and publishers hold back for a while: what a reader has not
 /// read by then has left the cache. From the trial measured 2026-11.
@@ -85,7 +87,11 @@ struct State {
     is_writing: bool,
     is_blocked: bool,
     is_notified: bool,
+    /// Nobody will ever read: what a writer brings back goes the way of all else.
+    is_discarded: bool,
     stalls: Option<Box<Stalls>>,
+    /// What was taken out to make room; none where nothing ever was.
+    thinning: Option<Box<Thinning>>,
     /// What this outbox may hold together with others; none: nothing is counted.
     shares: Option<Box<Shares>>,
     owner: Option<Waker>,
@@ -140,7 +146,7 @@ impl<W: ?Sized + Wire> Outbox<W> {
             let written = written.and_then(|taken| self.wire.try_drain().map(|()| taken));
             segments.advance(taken, chunks);
             state = self.state.lock();
-            state.put_back(segments, taken);
+            state.put_back(segments, taken, chunks);
             match written {
                 Ok(Some(0)) => return state.stop_writing(Err(io::ErrorKind::WriteZero.into())),
                 Ok(_) => {
@@ -257,6 +263,31 @@ impl<W: ?Sized + Wire> Outbox<W> {
         backlog
     }
 
+    /// Makes room for others: drops what is queued behind the message under way, says `last_words`
+    /// and ends. Tells how much of it a writer still holds, in bytes.
+    pub(crate) fn evict(&self, last_words: &[u8], chunks: &mut Chunks) -> usize {
+        let mut state = self.state.lock();
+        let reason = Reason::SlowConsumerPendingTotal;
+        state.cut(reason, last_words.to_vec(), chunks);
+        let held = match state.is_writing {
+            true => state.queue.pending_bytes,
+            false => 0,
+        };
+        let owner = state.owner.clone();
+        drop(state);
+        owner.into_iter().for_each(Waker::wake);
+        held
+    }
+
+    /// How much waits here and can be dropped, in bytes.
+    pub(crate) fn evictable_bytes(&self) -> usize {
+        let state = self.state.lock();
+        match state.ending {
+            Some(_) => 0,
+            None => state.queue.pending_bytes,
+        }
+    }
+
     /// Nothing more may be appended; what is queued is still sent. The first reason counts.
     pub(crate) fn end(&self, reason: Reason) {
         self.state.lock().end(reason, None);
@@ -267,6 +298,7 @@ impl<W: ?Sized + Wire> Outbox<W> {
     pub(crate) fn discard(&self, chunks: &mut Chunks) -> Dropped {
         let mut state = self.state.lock();
         let (segments, dropped) = state.queue.clear();
+        state.is_discarded = true;
         state.shares = None;
         let waiting = std::mem::take(&mut state.waiting);
         state.owner = None;
@@ -302,11 +334,14 @@ impl<W: ?Sized + Wire> Outbox<W> {
 }
 
 impl State {
-    fn put_back(&mut self, rest: Segments, written: usize) {
+    fn put_back(&mut self, rest: Segments, written: usize, chunks: &mut Chunks) {
         self.drained_bytes += written as u64;
+        if self.is_discarded {
+            return rest.give_to(chunks);
+        }
         self.queue.put_back(rest, written);
         self.settle();
-        self.apply_cut();
+        self.apply_cut(chunks);
     }
 
     /// Tells the shares how much waits here.
@@ -330,20 +365,25 @@ impl State {
     fn end(&mut self, reason: Reason, last_words: Option<Vec<u8>>) {
         if self.ending.is_none() {
             self.ending = Some(Ending { reason, last_words });
-            if !self.is_writing {
-                self.apply_cut();
-            }
+        }
+    }
+
+    /// Ends behind the message under way, now or when its writer is back; the first reason counts.
+    fn cut(&mut self, reason: Reason, last_words: Vec<u8>, chunks: &mut Chunks) {
+        self.end(reason, Some(last_words));
+        if !self.is_writing {
+            self.apply_cut(chunks);
         }
     }
 
     /// Once, after a cut, when no writer has the front of the queue.
-    fn apply_cut(&mut self) {
+    fn apply_cut(&mut self, chunks: &mut Chunks) {
         if let Some(words) = self
             .ending
             .as_mut()
             .and_then(|ending| ending.last_words.take())
         {
-            self.queue.cut(words);
+            self.queue.cut(&words, chunks);
             self.settle();
         }
     }
@@ -355,97 +395,4 @@ fn wake_after(mut state: MutexGuard<'_, State>) {
     let owner = state.owner.clone();
     drop(state);
     owner.into_iter().for_each(Waker::wake);
-}
-
-/// An outbox under its lock.
-pub(crate) struct Writing<'a> {
-    state: MutexGuard<'a, State>,
-    pending_max: usize,
-}
-
-impl Writing<'_> {
-    /// Appends `parts`, one after another, as one message of the wire. True asks the caller to
-    /// note the outbox for flushing: nobody else will flush it.
-    ///
-    /// # Errors
-    ///
-    /// Nothing was appended; an outbox that is full stays open until it is [`Writing::cut`].
-    pub(crate) fn append<const N: usize>(
-        &mut self,
-        parts: [&[u8]; N],
-        chunks: &mut Chunks,
-    ) -> Result<bool, Refused> {
-        let len = parts.iter().map(|part| part.len()).sum();
-        self.admit(len)?;
-        self.state.queue.push(len, parts, 1, chunks);
-        Ok(self.note())
-    }
-
-    /// Appends a line that is no delivery, and is not counted as one if it is lost.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Writing::append`].
-    pub(crate) fn append_line(
-        &mut self,
-        line: &[u8],
-        chunks: &mut Chunks,
-    ) -> Result<bool, Refused> {
-        self.admit(line.len())?;
-        self.state.queue.push(line.len(), [line], 0, chunks);
-        Ok(self.note())
-    }
-
-    /// Appends `parts` and behind them `shared`, without copying it.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Writing::append`].
-    pub(crate) fn append_shared<const N: usize>(
-        &mut self,
-        parts: [&[u8]; N],
-        shared: Bytes,
-        chunks: &mut Chunks,
-    ) -> Result<bool, Refused> {
-        let head = parts.iter().map(|part| part.len()).sum();
-        self.admit(head + shared.len())?;
-        self.state.queue.push(head, parts, 1, chunks);
-        self.state.queue.push_shared(shared);
-        Ok(self.note())
-    }
-
-    /// Drops what is queued behind the message under way, and the `refused` one that did not fit;
-    /// says `last_words` and ends. Wake what is returned when the lock is gone.
-    pub(crate) fn cut(
-        &mut self,
-        reason: Reason,
-        refused: Dropped,
-        last_words: Vec<u8>,
-    ) -> Option<Waker> {
-        self.state.queue.dropped.messages += refused.messages;
-        self.state.queue.dropped.bytes += refused.bytes;
-        self.state.end(reason, Some(last_words));
-        self.state.owner.clone()
-    }
-
-    fn admit(&self, len: usize) -> Result<(), Refused> {
-        if self.state.ending.is_some() {
-            return Err(Refused::Ending);
-        }
-        if self.state.queue.pending_bytes + len > self.pending_max {
-            return Err(Refused::Full(len));
-        }
-        match &self.state.shares {
-            Some(shares) if !shares.have_room_for(len) => Err(Refused::Full(len)),
-            _ => Ok(()),
-        }
-    }
-
-    fn note(&mut self) -> bool {
-        let state = &mut *self.state;
-        state.settle();
-        let must_note = !(state.is_noted || state.is_writing || state.is_blocked);
-        state.is_noted |= must_note;
-        must_note
-    }
 }

@@ -3,6 +3,8 @@
 //! Invariants: a chunk begins a message and a shared payload never does, so that the queue can be
 //! cut between two messages; `pending_bytes` is what is here and what a writer has taken out.
 
+mod thin;
+
 use std::io::{self, IoSlice};
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,8 @@ use smallvec::SmallVec;
 use super::backlog::Backlog;
 use super::chunk::Chunks;
 use super::wire::Wire;
+
+pub(crate) use thin::{From, Look, Thinned};
 
 /// The most segments handed to the kernel at once; more than this fit no socket buffer.
 const VECTORS_MAX: usize = 64;
@@ -161,18 +165,17 @@ impl Queue {
     }
 
     /// Keeps the message that is under way, drops those behind it, and ends with `words`.
-    pub(super) fn cut(&mut self, words: Vec<u8>) {
+    pub(super) fn cut(&mut self, words: &[u8], chunks: &mut Chunks) {
+        let keep = self.first_untouched();
         let segments = &mut self.segments.0;
-        let keep = segments
-            .iter()
-            .enumerate()
-            .position(|(at, segment)| segment.begins_message() && (at > 0 || segment.sent == 0))
-            .unwrap_or(segments.len());
         for segment in segments.drain(keep..) {
             self.dropped.add(&segment);
+            segment.give_to(chunks);
         }
+        let mut last = chunks.take(words.len(), true);
+        last.extend_from_slice(words);
         segments.push(Segment {
-            data: Data::Chunk(words),
+            data: Data::Chunk(last),
             sent: 0,
             messages: 0,
             age: 0,
@@ -365,7 +368,7 @@ mod tests {
             let mut queue = filled(&mut chunks);
             let wire = Slow(Mutex::default(), before);
             write_once(&mut queue, &wire, &mut chunks);
-            queue.cut(b"ERR\n".to_vec());
+            queue.cut(b"ERR\n", &mut chunks);
             let wire = Slow(wire.0, 100);
             while !queue.is_empty() {
                 write_once(&mut queue, &wire, &mut chunks);

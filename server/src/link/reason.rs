@@ -11,6 +11,8 @@ pub(crate) enum Reason {
     ClientClosed,
     /// More was queued for the peer than it may leave unread.
     SlowConsumerPendingBytes,
+    /// More was queued for all peers together than may be, and this one had the most.
+    SlowConsumerPendingTotal,
     /// The peer took nothing for as long as a write may last.
     SlowConsumerWriteDeadline,
     /// The socket failed while writing.
@@ -58,7 +60,9 @@ impl Reason {
     pub(crate) fn is_slow_consumer(self) -> bool {
         matches!(
             self,
-            Self::SlowConsumerPendingBytes | Self::SlowConsumerWriteDeadline
+            Self::SlowConsumerPendingBytes
+                | Self::SlowConsumerPendingTotal
+                | Self::SlowConsumerWriteDeadline
         )
     }
 }
@@ -68,6 +72,7 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Self::ClientClosed => "Client Closed",
             Self::SlowConsumerPendingBytes => "Slow Consumer (Pending Bytes)",
+            Self::SlowConsumerPendingTotal => "Slow Consumer (Pending Total)",
             Self::SlowConsumerWriteDeadline => "Slow Consumer (Write Deadline)",
             Self::WriteError => "Write Error",
             Self::ReadError => "Read Error",

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::chunk::{Chunks, Pool};
 use super::outbox::Outbox;
 
@@ -39,6 +41,16 @@ impl Wakes {
     /// The memory to write into.
     pub(crate) fn chunks(&mut self) -> &mut Chunks {
         &mut self.chunks
+    }
+
+    /// `bytes` for several outboxes to share: counted once, until the last of them has sent it.
+    pub(crate) fn hold(&mut self, bytes: Bytes) -> Bytes {
+        self.chunks.hold(bytes)
+    }
+
+    /// Has room made if all outboxes of the server together hold too much. Take no lock meanwhile.
+    pub(crate) fn relieve(&mut self) {
+        self.chunks.relieve();
     }
 
     /// Counts what was queued, and notes the outbox if it must be flushed at the end of the round.

@@ -60,6 +60,11 @@ struct Connection {
     out_bytes: u64,
     #[serde(skip_serializing_if = "is_zero")]
     stalls: u64,
+    /// Ours: what the reader lost and was not cut for.
+    #[serde(skip_serializing_if = "is_zero")]
+    dropped_msgs: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    dropped_bytes: u64,
     subscriptions: usize,
     #[serde(skip_serializing_if = "str::is_empty")]
     name: Box<str>,
@@ -197,6 +202,8 @@ impl Monitor {
             in_bytes: counts.in_bytes,
             out_bytes: counts.out_bytes,
             stalls: counts.pauses,
+            dropped_msgs: counts.lost_messages,
+            dropped_bytes: counts.lost_bytes,
             subscriptions: row.subscription_count(),
             name,
             lang: language,

@@ -30,6 +30,7 @@ pub(crate) struct Facts {
     pub(crate) max_control_line: usize,
     pub(crate) max_payload: usize,
     pub(crate) max_pending: usize,
+    pub(crate) max_pending_total: usize,
     pub(crate) write_deadline: Duration,
     pub(crate) tags: Vec<String>,
     pub(crate) metadata: BTreeMap<String, String>,

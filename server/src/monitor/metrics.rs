@@ -78,6 +78,11 @@ impl Monitor {
                 "Bytes that may wait for one reader",
                 facts.max_pending,
             ),
+            (
+                "pending_total_bytes_limit",
+                "Bytes of memory that may wait for all readers together",
+                facts.max_pending_total,
+            ),
         ];
         for (name, help, value) in limits {
             registry.register(name, help, ConstGauge::new(value as i64));
@@ -156,6 +161,11 @@ impl Monitor {
                 counts.slow_consumers,
             ),
             (
+                "evicted_consumers",
+                "Those of them cut because too much waited for all readers together",
+                counts.evicted_consumers,
+            ),
+            (
                 "stale_connections",
                 "Connections closed because they left questions unanswered",
                 counts.stale_connections,
@@ -172,7 +182,7 @@ impl Monitor {
             ),
             (
                 "dropped_messages",
-                "Deliveries that slow readers lost",
+                "Deliveries that slow readers lost, cut or not",
                 counts.dropped_messages,
             ),
             (

@@ -1,6 +1,7 @@
 //! `/slowz`: who reads too slowly, how much waits for it and since when, and who was cut for it.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -69,8 +70,10 @@ impl Monitor {
         let waiting = present
             .iter()
             .filter_map(|party| Some((party, party.backlog(now)?)));
-        let is_slow = |backlog: &Backlog| backlog.pending_bytes > 0 || backlog.stalls > 0;
-        let mut slow: Vec<_> = waiting.filter(|(_, backlog)| is_slow(backlog)).collect();
+        let is_slow = |(party, backlog): &(&Arc<Party>, Backlog)| {
+            backlog.pending_bytes > 0 || backlog.stalls > 0 || party.counts().lost_messages > 0
+        };
+        let mut slow: Vec<_> = waiting.filter(is_slow).collect();
         slow.sort_unstable_by_key(|(party, backlog)| {
             (
                 Reverse(backlog.pending_bytes),
@@ -100,9 +103,10 @@ impl Monitor {
         let subscriptions = packed
             .iter()
             .map(|it| SubDetail::ended(&it, closed.party.id));
+        let counts = closed.party.counts();
         Reader {
-            dropped_messages: Some(departure.dropped_messages),
-            dropped_bytes: Some(departure.dropped_bytes),
+            dropped_messages: Some(departure.dropped_messages + counts.lost_messages),
+            dropped_bytes: Some(departure.dropped_bytes + counts.lost_bytes),
             stop: Some(self.clock.text(closed.at)),
             reason: Some(departure.reason.to_string()),
             subscriptions: busiest(subscriptions.collect()),
@@ -131,8 +135,8 @@ impl Reader {
             is_stalled: backlog.is_stalled,
             out_msgs: counts.out_messages,
             out_bytes: counts.out_bytes,
-            dropped_messages: None,
-            dropped_bytes: None,
+            dropped_messages: (counts.lost_messages > 0).then_some(counts.lost_messages),
+            dropped_bytes: (counts.lost_messages > 0).then_some(counts.lost_bytes),
             stop: None,
             reason: None,
             subscriptions: busiest(subscriptions.collect()),

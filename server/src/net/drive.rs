@@ -291,10 +291,8 @@ impl<S: Socket> Connection<S> {
 
     /// Reads into memory of the message's own, which its readers can then share.
     fn read_large(&mut self, now: Instant, wakes: &mut Wakes) {
-        // In steps that what has come pays for: a length alone must not cost us its memory.
-        let missing = self.need - self.tail.len();
-        self.tail
-            .reserve(missing.min(self.tail.len().max(GROWTH_MIN)));
+        let room = growth(self.tail.len(), self.need);
+        self.tail.reserve(room - self.tail.len());
         match self.outbox.wire().try_read_more(&mut self.tail) {
             Ok(0) => self.outbox.end(Reason::ClientClosed),
             Ok(_) if self.tail.len() < self.need => {}
@@ -386,6 +384,7 @@ impl<S: Socket> Connection<S> {
             }
         }
         wakes.reuse(noted);
+        wakes.relieve();
     }
 
     /// The way out: what is queued is sent, then the peer is given a moment to hang up.
@@ -400,7 +399,9 @@ impl<S: Socket> Connection<S> {
         if self.phase == Phase::Open {
             let patience = match reason {
                 Reason::ReadError | Reason::WriteError => return Poll::Ready(()),
-                Reason::SlowConsumerPendingBytes => LAST_WORDS_MAX,
+                Reason::SlowConsumerPendingBytes | Reason::SlowConsumerPendingTotal => {
+                    LAST_WORDS_MAX
+                }
                 _ => ENDING_MAX,
             };
             self.phase = Phase::Ending(now + patience);
@@ -480,6 +481,41 @@ impl<S: Socket> Connection<S> {
         hub.forget(self.id);
         if let Some(armed) = self.armed.take() {
             hub.timers.remove(self.id, armed);
+        }
+    }
+}
+
+/// How much memory the first `len` of `need` bytes are worth: in steps that what has come pays for,
+/// since a length alone must not cost us its memory, and that end at `need`, since readers may keep
+/// all of it for long.
+fn growth(len: usize, need: usize) -> usize {
+    let mut step = need;
+    while step > GROWTH_MIN {
+        step = step.div_ceil(2);
+    }
+    while step < need && step < len + GROWTH_MIN / 2 {
+        step *= 2; // As the buffer itself grows.
+    }
+    step
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_comes_with_the_bytes_and_fits_in_the_end() {
+        for need in [70_000, 1 << 20, (1 << 20) + 20, 5_000_000] {
+            let (mut len, mut before) = (0, 0);
+            while len < need {
+                let room = growth(len, need);
+                assert!(
+                    room > len && room <= len.max(GROWTH_MIN) * 4,
+                    "{len} of {need}"
+                );
+                assert!(room >= before && room < need + 256, "{room} for {need}");
+                (len, before) = (room.min(need), room);
+            }
         }
     }
 }

@@ -19,10 +19,14 @@ use crate::link::{Background, Outbox, Pool, Reason};
 const TRIM_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What a connection obeys on this side, whatever its door.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Bounds {
     /// The most that may wait for one reader, in bytes.
     pub(crate) pending_max: usize,
+    /// The most that may wait for all readers together, in bytes.
+    pub(crate) pending_total_max: usize,
+    /// What a reader is told that has to go for the others.
+    pub(crate) last_words: Vec<u8>,
     /// How long a reader may take nothing while something waits for it.
     pub(crate) write_deadline: Duration,
     /// A reader over that is kept, and its messages with it.
@@ -38,7 +42,10 @@ pub(crate) struct Hub {
     pub(super) pending_max: usize,
     write_deadline_nanos: AtomicU64,
     keeps_stalled: AtomicBool,
-    pool: Arc<Pool>,
+    pub(super) pool: Arc<Pool>,
+    pub(super) last_words: Vec<u8>,
+    /// Held by whoever makes room.
+    pub(super) relieving: Mutex<()>,
     pub(super) open: Mutex<HashMap<u64, Arc<Outbox>>>,
     next_id: AtomicU64,
     /// Somebody worked since memory was last tidied.
@@ -74,7 +81,7 @@ impl Hub {
     ///
     /// Outside a runtime.
     pub(crate) fn start(bounds: Bounds) -> (Arc<Self>, AllGone) {
-        let pool = Arc::<Pool>::default();
+        let pool = Arc::new(Pool::new(bounds.pending_total_max));
         let (alive, gone) = mpsc::channel(1);
         let cores = std::thread::available_parallelism().map_or(2, |cores| cores.get());
         let hub = Arc::new(Self {
@@ -84,6 +91,8 @@ impl Hub {
             write_deadline_nanos: AtomicU64::new(nanos(bounds.write_deadline)),
             keeps_stalled: AtomicBool::new(bounds.keeps_stalled),
             pool,
+            last_words: bounds.last_words,
+            relieving: Mutex::default(),
             open: Mutex::default(),
             next_id: AtomicU64::new(1),
             is_untidy: AtomicBool::new(false),
@@ -95,6 +104,7 @@ impl Hub {
             jobs: Arc::new(Semaphore::new(cores)),
             runtime: Handle::current(),
         });
+        hub.set_relief();
         hub.spawn(Arc::clone(&hub).run_clock());
         (hub, AllGone(gone))
     }

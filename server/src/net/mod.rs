@@ -7,6 +7,7 @@ mod drive;
 mod hub;
 mod listen;
 mod pipe;
+mod relief;
 mod retire;
 mod socket;
 mod timers;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::net::TlsOptions;
-use crate::peer::Authorization;
+use crate::peer::{Authorization, Lag};
 
 /// A listener for WebSockets, for [`Builder::websocket`](crate::Builder::websocket).
 ///
@@ -35,6 +35,7 @@ pub struct WebsocketOptions {
     pub(crate) token_cookie: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) ping_interval: Option<Duration>,
+    pub(crate) lag: Option<Lag>,
 }
 
 impl WebsocketOptions {
@@ -56,6 +57,7 @@ impl WebsocketOptions {
             token_cookie: None,
             headers: Vec::new(),
             ping_interval: None,
+            lag: None,
         }
     }
 
@@ -139,6 +141,12 @@ impl WebsocketOptions {
     /// server's.
     pub fn ping_interval(mut self, interval: Duration) -> Self {
         self.ping_interval = Some(interval);
+        self
+    }
+
+    /// What becomes of messages for those who come here and do not keep up. Default: as for others.
+    pub fn lag(mut self, lag: Lag) -> Self {
+        self.lag = Some(lag);
         self
     }
 

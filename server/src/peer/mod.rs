@@ -23,7 +23,8 @@ pub(crate) use crate::auth::{
     Identity, Permissions, nonce,
 };
 pub(crate) use crate::bus::{Delivery, Message, Piece, RUN_MAX, Run, Sink, Subscription};
-pub(crate) use crate::link::{Backlog, Reason, Secured, Wakes};
+pub use crate::link::Lag;
+pub(crate) use crate::link::{Backlog, LagRule, Reason, Secured, Wakes};
 pub(crate) use ended::Ended;
 pub use ledger::Quota;
 pub(crate) use ledger::{Full, Ledgers, Seat};

@@ -33,6 +33,11 @@ pub(crate) struct Party {
     in_bytes: AtomicU64,
     out_messages: AtomicU64,
     out_bytes: AtomicU64,
+    /// What it lost because it read too slowly, and was not cut for.
+    lost_messages: AtomicU64,
+    lost_bytes: AtomicU64,
+    /// Messages that were never queued, whether it was cut or not.
+    refused_messages: AtomicU64,
     /// Nanoseconds from `opened` to the last message, either way, or other sign of life.
     active: AtomicU64,
     /// Nanoseconds that the last question and its answer took; 0 before the first.
@@ -77,6 +82,9 @@ pub(crate) struct Counts {
     pub(crate) pauses: u64,
     pub(crate) lookups: u64,
     pub(crate) fanout_max: u64,
+    pub(crate) lost_messages: u64,
+    pub(crate) lost_bytes: u64,
+    pub(crate) refused_messages: u64,
 }
 
 impl Party {
@@ -89,6 +97,9 @@ impl Party {
             in_bytes: AtomicU64::new(0),
             out_messages: AtomicU64::new(0),
             out_bytes: AtomicU64::new(0),
+            lost_messages: AtomicU64::new(0),
+            lost_bytes: AtomicU64::new(0),
+            refused_messages: AtomicU64::new(0),
             active: AtomicU64::new(0),
             round_trip: AtomicU64::new(0),
             pauses: AtomicU32::new(0),
@@ -131,6 +142,25 @@ impl Party {
     pub(crate) fn count_out(&self, bytes: usize) {
         bump(&self.out_messages, 1);
         bump(&self.out_bytes, bytes as u64);
+    }
+
+    /// Counts queued messages that were taken back. Called under the lock of its outbox.
+    pub(crate) fn count_lost(&self, messages: u64, bytes: u64) {
+        bump(&self.lost_messages, messages);
+        bump(&self.lost_bytes, bytes);
+    }
+
+    /// Counts a message of so many bytes that was dropped instead of being queued. Called under the
+    /// lock of its outbox.
+    pub(crate) fn count_refused(&self, bytes: u64) {
+        self.count_lost(1, bytes);
+        self.count_unqueued(1);
+    }
+
+    /// Counts messages that were not queued, where their loss is counted elsewhere. Called under
+    /// the lock of its outbox.
+    pub(crate) fn count_unqueued(&self, messages: u64) {
+        bump(&self.refused_messages, messages);
     }
 
     /// Counts messages that had to be looked up. Called by its own loop only.
@@ -277,6 +307,9 @@ impl Party {
             pauses: u64::from(self.pauses.load(Ordering::Relaxed)),
             lookups: self.lookups.load(Ordering::Relaxed),
             fanout_max: u64::from(self.fanout_max.load(Ordering::Relaxed)),
+            lost_messages: self.lost_messages.load(Ordering::Relaxed),
+            lost_bytes: self.lost_bytes.load(Ordering::Relaxed),
+            refused_messages: self.refused_messages.load(Ordering::Relaxed),
         }
     }
 }

@@ -47,14 +47,18 @@ pub struct Statistics {
     pub authentication_failures: u64,
     /// Readers that were cut because they read too slowly.
     pub slow_consumers: u64,
+    /// Those of them that were cut because too much waited for all readers together.
+    pub evicted_consumers: u64,
     /// Connections that were closed because they left questions unanswered.
     pub stale_connections: u64,
     /// How often a publisher held back for a slower reader.
     pub stalled_clients: u64,
-    /// Deliveries that slow readers lost when they were cut.
+    /// Deliveries that slow readers lost, when they were cut or instead.
     pub dropped_messages: u64,
     /// Their bytes on the wire.
     pub dropped_bytes: u64,
+    /// Those of the dropped messages that were never queued: `out_messages` does not count them.
+    pub refused_messages: u64,
     /// Messages whose readers had to be looked up; those of all others were remembered.
     pub index_lookups: u64,
     /// The most readers that took one message.
@@ -273,6 +277,8 @@ impl State {
         self.gone.dropped_messages += departure.dropped_messages;
         self.gone.dropped_bytes += departure.dropped_bytes;
         self.gone.slow_consumers += u64::from(departure.reason.is_slow_consumer());
+        let is_evicted = departure.reason == Reason::SlowConsumerPendingTotal;
+        self.gone.evicted_consumers += u64::from(is_evicted);
         self.gone.authentication_failures += u64::from(departure.reason.is_auth_failure());
         let is_failed_handshake = departure.reason == Reason::TlsHandshakeFailure;
         self.gone.failed_handshakes += u64::from(is_failed_handshake);
@@ -289,6 +295,9 @@ impl Statistics {
         self.stalled_clients += counts.pauses;
         self.index_lookups += counts.lookups;
         self.fanout_max = self.fanout_max.max(counts.fanout_max);
+        self.dropped_messages += counts.lost_messages;
+        self.dropped_bytes += counts.lost_bytes;
+        self.refused_messages += counts.refused_messages;
     }
 }
 

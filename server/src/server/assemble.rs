@@ -3,14 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 
-use dunlin_protocol::{Info, Limits};
+use dunlin_protocol::{Info, Limits, subject};
 use tokio::net::{TcpListener, lookup_host};
 
 use super::{StartError, websocket};
 use crate::doors::nats::{Encryption, Settings, Terms, Way};
 use crate::net::{TlsOptions, bind};
 use crate::options::Builder;
-use crate::peer::{Access, Bounds, Host, Ledgers};
+use crate::peer::{Access, Bounds, Host, LagRule, Ledgers};
 
 /// The version of the reference server whose behaviour is offered; clients compare it.
 pub const REFERENCE_VERSION: &str = "2.15.2";
@@ -25,6 +25,18 @@ pub(super) fn terms(options: &Builder, info: Info) -> Result<Terms, StartError> 
         return Err(StartError::PayloadOverPending {
             payload_max: options.payload_max,
             pending_max: options.pending_max,
+        });
+    }
+    let is_wrong = |rule: &&LagRule| !subject::is_valid_filter(&rule.filter);
+    if let Some(rule) = options.lag_rules.iter().find(is_wrong) {
+        let filter = String::from_utf8_lossy(&rule.filter).into_owned();
+        return Err(StartError::LagFilter { filter });
+    }
+    let pending_total_max = options.pending_total();
+    if options.payload_max > pending_total_max {
+        return Err(StartError::PayloadOverPendingTotal {
+            payload_max: options.payload_max,
+            pending_total_max,
         });
     }
     Ok(Terms {
@@ -106,6 +118,8 @@ fn settings(options: &Builder) -> Settings {
         ping_interval: options.ping_interval,
         ping_max: options.ping_max,
         http_port: None,
+        lag: options.lag,
+        lag_rules: options.lag_rules.clone().into(),
     }
 }
 

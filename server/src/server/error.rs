@@ -28,6 +28,20 @@ pub enum StartError {
         /// The most that may wait, in bytes.
         pending_max: usize,
     },
+    /// A message may be larger than what may wait for all readers together.
+    #[non_exhaustive]
+    PayloadOverPendingTotal {
+        /// The largest message, in bytes.
+        payload_max: usize,
+        /// The most that may wait for all, in bytes.
+        pending_total_max: usize,
+    },
+    /// What becomes of messages is said for a filter that is none.
+    #[non_exhaustive]
+    LagFilter {
+        /// As it was given.
+        filter: String,
+    },
     /// What was said of users contradicts itself.
     #[non_exhaustive]
     Authorization(AuthorizationError),
@@ -83,6 +97,14 @@ impl fmt::Display for StartError {
                 f,
                 "max_payload ({payload_max} bytes) is over max_pending ({pending_max} bytes)"
             ),
+            Self::PayloadOverPendingTotal {
+                payload_max,
+                pending_total_max,
+            } => write!(
+                f,
+                "max_payload ({payload_max} bytes) is over max_pending_total ({pending_total_max} bytes)"
+            ),
+            Self::LagFilter { filter } => write!(f, "lag: {filter:?} is no subject"),
             Self::Authorization(error) => error.fmt(f),
             Self::Tls(error) => write!(f, "tls: {error}"),
             Self::Origin { text } => write!(f, "{text:?} is no origin: scheme://host[:port]"),
@@ -97,7 +119,11 @@ impl std::error::Error for StartError {
             Self::Listen { source, .. } => Some(source),
             Self::Authorization(error) => Some(error),
             Self::Tls(error) => Some(error),
-            Self::PayloadOverPending { .. } | Self::Origin { .. } | Self::Header { .. } => None,
+            Self::PayloadOverPending { .. }
+            | Self::PayloadOverPendingTotal { .. }
+            | Self::LagFilter { .. }
+            | Self::Origin { .. }
+            | Self::Header { .. } => None,
         }
     }
 }

@@ -68,6 +68,8 @@ impl Server {
         tracing::info!("  ID:       {}", terms.info.server_id);
         let bounds = Bounds {
             pending_max: options.pending_max,
+            pending_total_max: options.pending_total(),
+            last_words: nats::slow_words(),
             write_deadline: options.write_deadline,
             keeps_stalled: options.write_timeout == WriteTimeout::Retry,
         };

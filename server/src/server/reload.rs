@@ -20,8 +20,9 @@ pub struct Change {
 impl Server {
     /// Lets `options` hold instead of those before: all of them, or nothing changes.
     ///
-    /// What can change: limits of payloads, control lines and connections, pings, the write
-    /// deadline, who may connect, and how new connections are encrypted: certificates are read
+    /// What can change: limits of payloads, control lines, connections and of all that waits
+    /// together, pings, the write
+    /// deadline, what becomes of messages for who lags, who may connect, and how new connections are encrypted: certificates are read
     /// again. Connections that are there feel it: a user who is gone, or
     /// whose password is another now, is closed with `Authorization Violation`; a subscription that
     /// is not allowed any more is taken back, with a `Permissions Violation` that names it; with
@@ -59,13 +60,14 @@ impl Server {
         let port = self.address.port();
         self.door.set_way(assemble::way(&options, port));
         if let Some(door) = &self.unix {
-            door.set_way(unix::way(&self.door.way()));
+            door.set_way(unix::way(&self.door.way(), options.unix_lag));
         }
         terms.room_up_to = self.host.table.make_room_for(options.connections_max);
         let keeps_stalled = options.write_timeout == WriteTimeout::Retry;
         self.hub
             .set_write_deadline(options.write_deadline, keeps_stalled);
         (self.host.ledgers).obey(options.per_user, options.per_address);
+        self.hub.set_pending_total_max(options.pending_total());
         if let Some(port) = &self.websocket {
             port.obey(&options, beside);
         }

@@ -7,6 +7,7 @@ use super::{Server, StartError};
 use crate::doors::nats::{Encryption, NatsDoor, Way};
 use crate::net::{UnixBound, bind_unix};
 use crate::options::Builder;
+use crate::peer::Lag;
 
 /// Binds the socket that was chosen, if one was.
 ///
@@ -32,7 +33,8 @@ fn name(path: &Path) -> String {
 impl Server {
     /// Serves those who come by `bound`; gives the door behind it.
     pub(super) fn listen_unix(&self, bound: UnixBound) -> Arc<NatsDoor> {
-        let door = NatsDoor::new(&self.nats, way(&self.door.way()));
+        let lag = self.options.lock().unix_lag;
+        let door = NatsDoor::new(&self.nats, way(&self.door.way(), lag));
         self.listener(&door).listen_unix(bound);
         if let Some((path, _)) = &self.options.lock().unix_socket {
             tracing::info!("Listening for client connections on {}", name(path));
@@ -42,8 +44,9 @@ impl Server {
 }
 
 /// What holds by way of the file system: the machine sees to it that nobody else listens.
-pub(super) fn way(main: &Way) -> Way {
+pub(super) fn way(main: &Way, lag: Option<Lag>) -> Way {
     Way {
+        lag,
         encryption: Encryption::None,
         is_verified: false,
         ..main.clone()

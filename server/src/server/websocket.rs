@@ -92,6 +92,7 @@ pub(super) async fn bind(options: &Builder) -> Result<Option<Bound>, StartError>
         is_verified: tls.is_some_and(TlsOptions::wants_certificates),
         maps_certificates: tls.is_some_and(TlsOptions::maps_certificates),
         ping_interval: websocket.ping_interval,
+        lag: websocket.lag,
     };
     Ok(Some(Bound {
         socket,

@@ -1,11 +1,12 @@
 //! `authorization { }`: who may connect, and what they may do.
 
 use super::field::{Done, Field, set};
+use super::lag::policy;
 use super::permissions::permissions;
 use super::table::{Known, Standing, known};
 use crate::conf::report::{Diagnostic, Severity};
 use crate::conf::settings::{
-    Authorization, ConnectionType, Identity, Permissions, Placed, Secret, Settings, User,
+    Authorization, ConnectionType, Identity, Lag, Permissions, Placed, Secret, Settings, User,
 };
 
 use Standing::{Obeyed, Refused};
@@ -48,6 +49,7 @@ const USER_KEYS: &[Known<Raw>] = known! {
     "permissions" / "permission" / "authorization" =>
         Obeyed(|field, it| set(&mut it.permissions, permissions(field)));
     "allowed_connection_types" / "connection_types" / "clients" => Obeyed(connection_types);
+    "lag" => Obeyed(|field, it| set(&mut it.lag, policy(field)));
     "proxy_required" => Refused(NO_PROXY, NO_PROXY_HELP);
 };
 
@@ -69,6 +71,7 @@ struct Raw {
     nkey: Option<String>,
     permissions: Option<Permissions>,
     connection_types: Option<Vec<ConnectionType>>,
+    lag: Option<Lag>,
 }
 
 /// The block at the top.
@@ -236,6 +239,7 @@ fn user(field: &mut Field<'_>) -> Result<Option<User>, Diagnostic> {
         },
         permissions: raw.permissions,
         connection_types: raw.connection_types,
+        lag: raw.lag,
     }))
 }
 

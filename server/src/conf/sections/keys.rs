@@ -6,7 +6,7 @@
 use super::field::set;
 use super::table::{Known, Standing, known};
 use super::top as read;
-use super::{authorization, limits, listeners, tls};
+use super::{authorization, lag, limits, listeners, tls};
 use crate::conf::settings::Settings;
 
 const NO_LOGIN_HELP: &str =
@@ -49,6 +49,8 @@ pub(crate) const KNOWN: &[Known<Settings>] = known! {
     "max_control_line" => Obeyed(read::max_control_line);
     "max_payload" => Obeyed(read::max_payload);
     "max_pending" => Obeyed(read::max_pending);
+    "lag" => Obeyed(lag::lag);
+    "max_pending_total" => Obeyed(read::max_pending_total);
     "max_closed_clients" => Obeyed(read::max_closed_clients);
     "ping_interval" => Obeyed(read::ping_interval);
     "ping_max" => Obeyed(read::ping_max);

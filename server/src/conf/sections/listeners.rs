@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use super::authorization::of_listener;
 use super::field::{Done, Field, set};
+use super::lag::policy;
 use super::table::{Known, Standing, known};
 use super::tls::tls;
 use crate::conf::language::Value;
 use crate::conf::report::{Diagnostic, Severity};
-use crate::conf::settings::{Address, Placed, Settings, Unix, WebSocket};
+use crate::conf::settings::{Address, Lag, Placed, Settings, Unix, WebSocket};
 
 use Standing::{Obeyed, Refused};
 
@@ -50,11 +51,13 @@ const WEBSOCKET_KEYS: &[Known<RawWebSocket>] = known! {
     "token_cookie" => Obeyed(|field, it| set(&mut it.block.token_cookie, field.some_text()));
     "headers" => Obeyed(headers);
     "ping_interval" => Obeyed(|field, it| set(&mut it.block.ping_interval, field.duration()));
+    "lag" => Obeyed(|field, it| set(&mut it.block.lag, policy(field)));
 };
 
 const UNIX_KEYS: &[Known<RawUnix>] = known! {
     "path" => Obeyed(|field, it| set(&mut it.path, path(field)));
     "mode" => Obeyed(|field, it| set(&mut it.mode, mode(field).map(Some)));
+    "lag" => Obeyed(|field, it| set(&mut it.lag, policy(field)));
 };
 
 /// `websocket { }` as far as it is read.
@@ -72,6 +75,7 @@ struct RawWebSocket {
 struct RawUnix {
     path: Option<Placed<PathBuf>>,
     mode: Option<u32>,
+    lag: Option<Lag>,
 }
 
 pub(crate) fn websocket(field: &mut Field<'_>, settings: &mut Settings) -> Done {
@@ -193,6 +197,7 @@ pub(crate) fn unix(field: &mut Field<'_>, settings: &mut Settings) -> Done {
     settings.unix = Some(Unix {
         path,
         mode: raw.mode,
+        lag: raw.lag,
     });
     Ok(())
 }

@@ -11,6 +11,7 @@ mod authorization;
 mod ciphers;
 mod field;
 mod keys;
+mod lag;
 mod limits;
 mod listeners;
 mod permissions;

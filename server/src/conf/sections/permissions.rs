@@ -111,7 +111,7 @@ fn is_subject_and_queue(entry: &str) -> bool {
 }
 
 /// Tokens without blanks between dots, `>` only as the last.
-fn is_subject(entry: &str) -> bool {
+pub(crate) fn is_subject(entry: &str) -> bool {
     let mut tokens = entry.split('.').peekable();
     while let Some(token) = tokens.next() {
         let is_last = tokens.peek().is_none();

@@ -18,6 +18,7 @@ const GRACE_DEFAULT: Duration = Duration::from_secs(10);
 /// Says what does not go together.
 pub(crate) fn check(settings: &Settings, diagnostics: &mut Vec<Diagnostic>) {
     diagnostics.extend(payload_over_pending(settings));
+    diagnostics.extend(payload_over_pending_total(settings));
     diagnostics.extend(grace_over_duration(settings));
     diagnostics.extend(two_monitors(settings));
     let own = settings.no_auth_user.as_ref();
@@ -94,6 +95,17 @@ fn grace_over_duration(settings: &Settings) -> Option<Diagnostic> {
         "lame_duck_grace_period ({grace:?}) must be shorter than lame_duck_duration ({duration:?})"
     );
     Some(Diagnostic::error(span.copied(), text))
+}
+
+fn payload_over_pending_total(settings: &Settings) -> Option<Diagnostic> {
+    let payload = settings.max_payload.unwrap_or(PAYLOAD_DEFAULT);
+    let total = settings.max_pending_total?;
+    if payload <= total {
+        return None;
+    }
+    let span = settings.places.get("max_pending_total");
+    let text = format!("max_payload ({payload}) cannot be higher than max_pending_total ({total})");
+    Some(Diagnostic::error(span.copied(), text).help("a message that size would have no room"))
 }
 
 fn payload_over_pending(settings: &Settings) -> Option<Diagnostic> {

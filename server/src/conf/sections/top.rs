@@ -63,6 +63,10 @@ pub(crate) fn max_pending(field: &mut Field<'_>, settings: &mut Settings) -> Don
     set(&mut settings.max_pending, field.size(i64::MAX))
 }
 
+pub(crate) fn max_pending_total(field: &mut Field<'_>, settings: &mut Settings) -> Done {
+    set(&mut settings.max_pending_total, field.size(i64::MAX))
+}
+
 pub(crate) fn ping_interval(field: &mut Field<'_>, settings: &mut Settings) -> Done {
     set(&mut settings.ping_interval, field.duration())
 }

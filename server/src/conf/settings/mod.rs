@@ -38,6 +38,12 @@ pub struct Settings {
     pub max_control_line: Option<usize>,
     /// The most that may wait for one reader, in bytes.
     pub max_pending: Option<usize>,
+    /// What becomes of messages for a reader that does not keep up.
+    pub lag: Option<Lag>,
+    /// Where that is decided by the subject; the first that covers it counts.
+    pub lag_subjects: Vec<(String, Lag)>,
+    /// The most memory that what waits for all readers together may take, in bytes.
+    pub max_pending_total: Option<usize>,
     /// The most connections; 0 admits nobody.
     pub max_connections: Option<usize>,
     /// The most subscriptions of one connection.
@@ -120,6 +126,21 @@ pub struct Unix {
     pub path: Placed<PathBuf>,
     /// Who may connect, as permission bits; nothing leaves them to the process's mask.
     pub mode: Option<u32>,
+    /// What becomes of messages for who comes here and does not keep up.
+    pub lag: Option<Lag>,
+}
+
+/// What becomes of messages for a reader that does not keep up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lag {
+    /// The reader is cut.
+    Disconnect,
+    /// What does not fit is dropped.
+    DropNewest,
+    /// The oldest make room.
+    DropOldest,
+    /// The last to each subject stays.
+    Latest,
 }
 
 /// How log lines look.
@@ -186,4 +207,6 @@ pub struct WebSocket {
     pub headers: Vec<(String, String)>,
     /// How often a quiet client is asked whether it lives.
     pub ping_interval: Option<Duration>,
+    /// What becomes of messages for who comes here and does not keep up.
+    pub lag: Option<Lag>,
 }

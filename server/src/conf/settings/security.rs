@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Placed;
+use super::{Lag, Placed};
 
 /// Who may connect.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct User {
     pub permissions: Option<Permissions>,
     /// How the user may connect; nothing is anyhow.
     pub connection_types: Option<Vec<ConnectionType>>,
+    /// What becomes of messages when the user does not keep up; nothing leaves it to the listener.
+    pub lag: Option<Lag>,
 }
 
 /// How a user is known.

@@ -142,6 +142,7 @@ impl TextSession {
             self.reader.say_err(ErrText::MaximumConnections, wakes);
             return Verdict::Close(Reason::MaximumConnectionsExceeded);
         }
+        self.update_lags();
         let verdict = self.reconsider(wakes);
         let user = self.identity.as_deref().map(|identity| &*identity.name);
         self.peer.keep_seats(user);

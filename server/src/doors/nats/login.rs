@@ -184,6 +184,7 @@ impl TextSession {
             self.reader.say_err(text, wakes);
         }
         self.identity = identity;
+        self.update_lags();
     }
 
     pub(super) fn refuse(&mut self, now: Instant) -> Verdict {

@@ -4,6 +4,7 @@ mod about;
 mod arrival;
 mod full;
 mod handshake;
+mod lag;
 mod login;
 mod person;
 mod pings;
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant};
 use dunlin_protocol::Limits;
 use parking_lot::RwLock;
 
-use crate::link::{Arrival, Background, Door, Origin};
+use crate::link::{Arrival, Background, Door, Lag, LagRule, Origin};
 use crate::peer::{ConnectionType, Host};
 use arrival::NatsArrival;
 pub(crate) use terms::Terms;
@@ -37,6 +38,10 @@ pub(crate) struct Settings {
     pub(crate) ping_max: u32,
     /// Where HTTP is spoken, to tell who speaks it here.
     pub(crate) http_port: Option<u16>,
+    /// What becomes of messages for a reader that does not keep up.
+    pub(crate) lag: Lag,
+    /// Where that is decided by the subject; the first that covers it counts.
+    pub(crate) lag_rules: Arc<[LagRule]>,
 }
 
 /// What is true of everybody who comes in by one listener.
@@ -54,6 +59,9 @@ pub(crate) struct Way {
     pub(crate) maps_certificates: bool,
     /// How often a quiet peer is asked whether it is alive, where it is not as for everybody.
     pub(crate) ping_interval: Option<Duration>,
+    /// What becomes of messages for a reader that does not keep up, where it is not as for
+    /// everybody.
+    pub(crate) lag: Option<Lag>,
 }
 
 /// What INFO says of encryption.
@@ -74,6 +82,11 @@ pub(crate) struct Nats {
     terms: RwLock<Arc<Terms>>,
     /// How often the server has answered for itself.
     answers: AtomicU64,
+}
+
+/// What a reader is told that is cut because it reads too slowly.
+pub(crate) fn slow_words() -> Vec<u8> {
+    sink::slow_words()
 }
 
 /// The account that everybody is in where no accounts are configured.

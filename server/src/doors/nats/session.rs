@@ -11,6 +11,7 @@ use dunlin_protocol::{
     ClientOp, ClientParser, ErrText, Info, Limits, ParseError, Publish, ServerLimits, ServerOp,
     ServerParser, ServerStep, Step, Subscribe, encode, subject,
 };
+use parking_lot::Mutex;
 
 use super::about;
 use super::arrival::NatsArrival;
@@ -116,6 +117,7 @@ impl TextSession {
             party: Arc::clone(&party),
             echo: AtomicBool::new(true),
             headers: AtomicBool::new(false),
+            lags: Mutex::default(),
         });
         let settings = &terms.settings;
         let mut peer = Peer::new(Arc::clone(&nats.host), reader.clone(), party);
@@ -359,6 +361,7 @@ impl TextSession {
 impl Session for TextSession {
     fn on_open(&mut self, _now: Instant, wakes: &mut Wakes) {
         self.share_outbox();
+        self.update_lags();
         if let Some(info) = self.info.as_deref().filter(|_| !self.is_greeted) {
             self.say_info(info, wakes);
         }

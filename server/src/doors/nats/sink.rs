@@ -1,11 +1,14 @@
 //! Where messages for a text connection go: one line and its body into the outbox.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dunlin_protocol::{ErrText, encode};
+use parking_lot::Mutex;
 use smallvec::SmallVec;
 
+use super::lag::{Fate, Lags};
 use super::told;
 use crate::link::{Dropped, Outbox, Reason, Refused, Wakes, Writing};
 use crate::peer::{Delivery, Message, Party, Run, Sink, Subscription};
@@ -22,6 +25,8 @@ pub(super) struct Reader {
     pub(super) echo: AtomicBool,
     /// Whether it takes header blocks.
     pub(super) headers: AtomicBool,
+    /// What becomes of messages that do not fit.
+    pub(super) lags: Mutex<Lags>,
 }
 
 impl Sink for Reader {
@@ -47,18 +52,29 @@ impl Sink for Reader {
         if told::is_traced() {
             told::delivered(&self.party, head, message.verbatim);
         }
-        let shared = message.shared();
+        let shared = message.shared(wakes);
         wakes.chunks().prepare();
         let mut outbox = self.outbox.lock();
         if subscription.is_closed() {
             return Delivery::Skipped;
         }
+        let [verb, subject, blank, sid] = head;
         let result = match shared {
-            Some(shared) => outbox.append_shared(head, shared, wakes.chunks()),
+            Some(shared) => outbox.append_shared(head, shared.clone(), wakes.chunks()),
             None => {
-                let [verb, subject, blank, sid] = head;
                 let parts = [verb, subject, blank, sid, message.verbatim];
                 outbox.append(parts, wakes.chunks())
+            }
+        };
+        let result = match result {
+            Ok(must_note) => Ok(must_note),
+            Err(refused) => {
+                let verbatim = shared.map_or(message.verbatim, |_| b"");
+                let parts = [verb, subject, blank, sid, verbatim];
+                match self.squeeze(&mut outbox, subject, &parts, shared, refused, wakes) {
+                    Some(after_all) => after_all,
+                    None => return Delivery::Skipped,
+                }
             }
         };
         self.conclude(result, outbox, subscription, message.size(), wakes)
@@ -94,8 +110,15 @@ impl Sink for Reader {
             match outbox.append([&head, piece.verbatim], wakes.chunks()) {
                 Ok(note) => must_note |= note,
                 Err(refusal) => {
-                    refused = Some(refusal);
-                    break;
+                    let parts = [&head, piece.verbatim];
+                    match self.squeeze(&mut outbox, run.subject, &parts, None, refusal, wakes) {
+                        Some(Ok(note)) => must_note |= note,
+                        Some(Err(refusal)) => {
+                            refused = Some(refusal);
+                            break;
+                        }
+                        None => continue,
+                    }
                 }
             }
             taken += 1;
@@ -111,7 +134,7 @@ impl Sink for Reader {
         wakes.note(bytes, must_note.then_some(&self.outbox));
         let is_over = taken > 0 && subscription.is_closed();
         if let Some(Refused::Full(bytes)) = refused {
-            cut(outbox, 1, bytes);
+            self.cut(outbox, 1, bytes, wakes);
         }
         is_over
     }
@@ -144,15 +167,20 @@ impl Reader {
             payload: message.payload,
         };
         encode::message(&mut line, &stripped);
-        self.deliver_text(&line, subscription, message.payload.len(), wakes)
+        let bare = Message {
+            headers: b"",
+            kept: OnceCell::new(),
+            ..*message
+        };
+        self.deliver_text(&line, subscription, &bare, wakes)
     }
 
-    /// A message of `size` bytes, written as `text`.
+    /// `message`, written as `text`.
     pub(super) fn deliver_text(
         &self,
         text: &[u8],
         subscription: &Subscription,
-        size: usize,
+        message: &Message<'_>,
         wakes: &mut Wakes,
     ) -> Delivery {
         wakes.chunks().prepare();
@@ -160,8 +188,17 @@ impl Reader {
         if subscription.is_closed() {
             return Delivery::Skipped;
         }
-        let result = outbox.append([text], wakes.chunks());
-        self.conclude(result, outbox, subscription, size, wakes)
+        let result = match outbox.append([text], wakes.chunks()) {
+            Ok(must_note) => Ok(must_note),
+            Err(refused) => {
+                let subject = message.subject;
+                match self.squeeze(&mut outbox, subject, &[text], None, refused, wakes) {
+                    Some(after_all) => after_all,
+                    None => return Delivery::Skipped,
+                }
+            }
+        };
+        self.conclude(result, outbox, subscription, message.size(), wakes)
     }
 
     fn conclude(
@@ -184,7 +221,7 @@ impl Reader {
             }
             Err(Refused::Ending) => Delivery::Skipped,
             Err(Refused::Full(bytes)) => {
-                cut(outbox, 1, bytes);
+                self.cut(outbox, 1, bytes, wakes);
                 Delivery::Skipped
             }
         }
@@ -197,9 +234,15 @@ impl Reader {
         }
         wakes.chunks().prepare();
         let mut outbox = self.outbox.lock();
-        match outbox.append_line(text, wakes.chunks()) {
+        let mut result = outbox.append_line(text, wakes.chunks());
+        if let Err(Refused::Full(len)) = result
+            && self.decide(&mut outbox, None, len, wakes) == Fate::Fits
+        {
+            result = outbox.append_late(text, 0, None, wakes.chunks());
+        }
+        match result {
             Ok(must_note) => wakes.note(text.len(), must_note.then_some(&self.outbox)),
-            Err(Refused::Full(bytes)) => cut(outbox, 0, bytes),
+            Err(Refused::Full(bytes)) => self.cut(outbox, 0, bytes, wakes),
             Err(Refused::Ending) => {}
         }
     }
@@ -210,22 +253,29 @@ impl Reader {
         encode::err(&mut line, text);
         self.say(&line, wakes);
     }
+
+    /// Ends the connection between two messages and says why; `bytes` that did not fit, a message
+    /// or not, are lost with what is queued.
+    #[cold]
+    fn cut(&self, mut outbox: Writing<'_>, messages: u64, bytes: usize, wakes: &mut Wakes) {
+        let refused = Dropped {
+            messages,
+            bytes: bytes as u64,
+            front: None,
+        };
+        self.party.count_unqueued(messages);
+        let reason = Reason::SlowConsumerPendingBytes;
+        let owner = outbox.cut(reason, refused, slow_words(), wakes.chunks());
+        drop(outbox);
+        if let Some(owner) = owner {
+            owner.wake();
+        }
+    }
 }
 
-/// Ends the connection between two messages and says why; `bytes` that did not fit, a message or
-/// not, are lost with what is queued.
-#[cold]
-fn cut(mut outbox: Writing<'_>, messages: u64, bytes: usize) {
+/// What a reader is told that is cut because it reads too slowly.
+pub(super) fn slow_words() -> Vec<u8> {
     let mut words = Vec::new();
     encode::err(&mut words, ErrText::SlowConsumer);
-    let refused = Dropped {
-        messages,
-        bytes: bytes as u64,
-        front: None,
-    };
-    let owner = outbox.cut(Reason::SlowConsumerPendingBytes, refused, words);
-    drop(outbox);
-    if let Some(owner) = owner {
-        owner.wake();
-    }
+    words
 }

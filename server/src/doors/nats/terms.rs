@@ -28,6 +28,8 @@ impl Terms {
                 ping_interval: std::time::Duration::ZERO,
                 ping_max: 2,
                 http_port: None,
+                lag: crate::link::Lag::default(),
+                lag_rules: std::sync::Arc::default(),
             },
             access: Access::default(),
             websocket_access: None,

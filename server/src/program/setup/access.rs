@@ -2,6 +2,7 @@
 
 use crate::auth::{Authorization, ConnectionType, Permissions, Responses, User};
 use crate::conf::{self, Identity, Settings};
+use crate::peer::Lag;
 
 /// Who may connect to the server.
 pub(super) fn of_server(settings: &Settings) -> Authorization {
@@ -43,10 +44,23 @@ fn of_user(user: &conf::User) -> User {
     if let Some(permissions) = &user.permissions {
         it = it.permissions(of_permissions(permissions));
     }
+    if let Some(lag) = user.lag {
+        it = it.lag(of_lag(lag));
+    }
     if let Some(types) = &user.connection_types {
         it = it.connection_types(types.iter().filter_map(of_type));
     }
     it
+}
+
+/// What becomes of messages for who does not keep up.
+pub(super) fn of_lag(lag: conf::Lag) -> Lag {
+    match lag {
+        conf::Lag::Disconnect => Lag::Disconnect,
+        conf::Lag::DropNewest => Lag::DropNewest,
+        conf::Lag::DropOldest => Lag::DropOldest,
+        conf::Lag::Latest => Lag::Latest,
+    }
 }
 
 /// Nothing for ways that do not exist here: a user of those alone cannot come in.

@@ -24,6 +24,7 @@ pub(super) fn builder(settings: &Settings, digest: &str, host: &str, port: u16) 
         max_payload => max_payload;
         max_control_line => max_control_line;
         max_pending => max_pending;
+        max_pending_total => max_pending_total;
         max_connections => max_connections;
         max_subscriptions => max_subscriptions;
         write_deadline => write_deadline;
@@ -47,9 +48,18 @@ pub(super) fn builder(settings: &Settings, digest: &str, host: &str, port: u16) 
     }
     if let Some(unix) = &settings.unix {
         builder = builder.unix_socket(&unix.path.value, unix.mode);
+        if let Some(lag) = unix.lag {
+            builder = builder.unix_lag(access::of_lag(lag));
+        }
     }
     if let Some(websocket) = websocket::of_block(settings) {
         builder = builder.websocket(websocket);
+    }
+    if let Some(lag) = settings.lag {
+        builder = builder.lag(access::of_lag(lag));
+    }
+    for (filter, lag) in &settings.lag_subjects {
+        builder = builder.lag_for(filter, access::of_lag(*lag));
     }
     builder
         .tags(&settings.server_tags)

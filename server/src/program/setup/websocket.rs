@@ -34,6 +34,9 @@ pub(super) fn of_block(settings: &Settings) -> Option<WebsocketOptions> {
         pass_cookie;
         token_cookie;
     }
+    if let Some(lag) = block.lag {
+        it = it.lag(access::of_lag(lag));
+    }
     if let Some(tls) = &block.tls {
         it = it.tls(tls::of_block(tls));
     }

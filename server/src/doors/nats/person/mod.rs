@@ -114,6 +114,7 @@ impl TextSession {
         if let Standing::Stranger { until } = &mut self.standing {
             *until += self.terms.access(&self.way).typing_more();
         }
+        self.update_lags();
         self.pings = Pings::new(Duration::ZERO, 0, now);
         self.peer.receive_through(viewer.clone());
         self.person = Some(Box::new(Person {

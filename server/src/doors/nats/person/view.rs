@@ -76,9 +76,8 @@ impl Sink for Viewer {
             return self.reader.deliver(subscription, message, wakes);
         };
         let shown = show(message, subscription.sid(), clock.at(message.at));
-        let size = message.size();
         self.reader
-            .deliver_text(shown.as_bytes(), subscription, size, wakes)
+            .deliver_text(shown.as_bytes(), subscription, message, wakes)
     }
 
     fn deliver_run(

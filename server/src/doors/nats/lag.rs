@@ -1,0 +1,379 @@
+//! What becomes of messages for a reader that has as much waiting as may wait.
+//!
+//! In: a message, or a line, that does not fit. Out: room for it, made of messages that may go; or
+//! the word that it is to be dropped, or its reader cut. Nobody comes here whose reader keeps up.
+//! How long it takes is in proportion to what is dropped, but for [`Lag::Latest`], which looks at all
+//! that waits, and then not again before a quarter as much has come.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dunlin_protocol::{ServerLimits, ServerOp, ServerParser, ServerStep, subject};
+
+use super::session::{Speech, TextSession};
+use super::sink::Reader;
+use crate::link::{From, Lag, LagRule, Refused, Thinned, Wakes, Writing};
+
+/// The most subjects that are told apart where the latest of each is to stay, those that came last;
+/// of the others the oldest make room. Bounds the memory of a search. A guess.
+const SUBJECTS_MAX: usize = 16 * 1024;
+/// What a status line of the server begins with: an answer, and no delivery.
+const NO_RESPONDERS: &[u8] = b"NATS/1.0 503\r\n";
+
+/// What holds for one reader.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lags {
+    /// For messages that no rule is about.
+    pub(super) base: Lag,
+    /// The first that covers a subject counts.
+    pub(super) rules: Arc<[LagRule]>,
+    /// What waits may be no protocol: it is shown to a person.
+    pub(super) is_shown: bool,
+}
+
+impl Lags {
+    fn of(&self, subject: &[u8]) -> Lag {
+        let mut rules = self.rules.iter();
+        let rule = rules.find(|rule| subject::covers(&rule.filter, subject));
+        rule.map_or(self.base, |rule| rule.lag)
+    }
+
+    fn has(&self, lag: Lag) -> bool {
+        self.base == lag || self.rules.iter().any(|rule| rule.lag == lag)
+    }
+}
+
+/// What becomes of a message that does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// There is room now.
+    Fits,
+    /// It is dropped, and the reader stays.
+    Dropped,
+    /// Its reader is cut.
+    Cut,
+}
+
+impl TextSession {
+    /// Has what lags behind treated as is said of the user, or else of the way in, or else of all.
+    pub(super) fn update_lags(&self) {
+        let identity = self.identity.as_deref();
+        let settings = &self.terms.settings;
+        let own = identity.and_then(|identity| identity.lag);
+        *self.reader.lags.lock() = Lags {
+            base: own.or(self.way.lag).unwrap_or(settings.lag),
+            rules: Arc::clone(&settings.lag_rules),
+            is_shown: self.speech == Speech::Person,
+        };
+    }
+}
+
+impl Reader {
+    /// Decides about `len` bytes that do not fit: a message to `subject`, or a line without one.
+    #[cold]
+    pub(super) fn decide(
+        &self,
+        outbox: &mut Writing<'_>,
+        subject: Option<&[u8]>,
+        len: usize,
+        wakes: &mut Wakes,
+    ) -> Fate {
+        let lags = self.lags.lock().clone();
+        let lag = subject.map_or(Lag::Disconnect, |subject| lags.of(subject));
+        if lag == Lag::DropNewest {
+            self.party.count_refused(len as u64);
+            return Fate::Dropped;
+        }
+        if !lags.is_shown && outbox.may_thin() {
+            self.thin(&lags, outbox, len, wakes);
+            if outbox.has_room_for(len) {
+                return Fate::Fits;
+            }
+        }
+        if lag == Lag::Disconnect {
+            return Fate::Cut;
+        }
+        self.party.count_refused(len as u64);
+        Fate::Dropped
+    }
+
+    /// What becomes of a message that was refused, `parts` with `shared` behind them: queued after
+    /// all, or still too much, which cuts its reader; none where it is dropped.
+    ///
+    /// Apart from the way of those that fit, which is the shorter for it.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn squeeze(
+        &self,
+        outbox: &mut Writing<'_>,
+        subject: &[u8],
+        parts: &[&[u8]],
+        shared: Option<&Bytes>,
+        refused: Refused,
+        wakes: &mut Wakes,
+    ) -> Option<Result<bool, Refused>> {
+        let Refused::Full(len) = refused else {
+            return Some(Err(refused));
+        };
+        match self.decide(outbox, Some(subject), len, wakes) {
+            Fate::Fits => {
+                let text = parts.concat();
+                Some(outbox.append_late(&text, 1, shared, wakes.chunks()))
+            }
+            Fate::Dropped => None,
+            Fate::Cut => Some(Err(refused)),
+        }
+    }
+
+    /// Takes out what may go, by its own subject, until there is room for `len` bytes and more.
+    fn thin(&self, lags: &Lags, outbox: &mut Writing<'_>, len: usize, wakes: &mut Wakes) {
+        let goal = outbox.goal(len);
+        let mut sum = Thinned::default();
+        let mut add = |thinned: Thinned| {
+            sum.messages += thinned.messages;
+            sum.bytes += thinned.bytes;
+            goal.saturating_sub(sum.bytes)
+        };
+        let mut left = goal;
+        if lags.has(Lag::Latest) {
+            let mut seen = HashSet::new();
+            let mut look =
+                |text: &mut Vec<u8>, shared| Some(superseded(text, shared, lags, &mut seen));
+            left = add(outbox.thin(From::Newest, &mut look, wakes.chunks()));
+        }
+        if left > 0 && (lags.has(Lag::Latest) || lags.has(Lag::DropOldest)) {
+            let mut missing = left;
+            let mut look = |text: &mut Vec<u8>, shared| oldest(text, shared, lags, &mut missing);
+            left = add(outbox.thin(From::Oldest, &mut look, wakes.chunks()));
+        }
+        if left > 0 && lags.has(Lag::DropNewest) {
+            let mut missing = left;
+            let mut look = |text: &mut Vec<u8>, shared| newest(text, shared, lags, &mut missing);
+            left = add(outbox.thin(From::Newest, &mut look, wakes.chunks()));
+        }
+        outbox.end_thinning(left == 0);
+        self.party.count_lost(sum.messages, sum.bytes as u64);
+    }
+}
+
+/// One message in a text.
+struct Spot {
+    start: usize,
+    /// In the text alone.
+    len: usize,
+    /// Of the payload behind the text.
+    shared: usize,
+    /// Where its subject and sid stand, one behind the other.
+    name: (usize, usize),
+    subject_len: usize,
+}
+
+impl Spot {
+    fn subject<'a>(&self, text: &'a [u8]) -> &'a [u8] {
+        &text[self.name.0..self.name.0 + self.subject_len]
+    }
+
+    fn size(&self) -> usize {
+        self.len + self.shared
+    }
+}
+
+/// The messages in `text`, with so many bytes of payload behind the last of them; none where it
+/// cannot be read. Lines, and what the server answers for itself, are not among them.
+fn spots(text: &[u8], shared: usize) -> Vec<Spot> {
+    let limits = ServerLimits {
+        line_max: usize::MAX,
+        payload_max: usize::MAX,
+    };
+    let (mut parser, mut at, mut spots) = (ServerParser::default(), 0, Vec::new());
+    loop {
+        match parser.next(&text[at..], &limits) {
+            Ok(ServerStep::Op { op, used }) => {
+                if let ServerOp::Message(message) = &op
+                    && !message.headers().starts_with(NO_RESPONDERS)
+                {
+                    spots.extend(spot(text, at, used, 0));
+                }
+                at += used;
+            }
+            Ok(_) => break,
+            Err(_) => return Vec::new(),
+        }
+    }
+    if shared > 0 {
+        spots.extend(spot(text, at, text.len() - at, shared));
+    }
+    spots
+}
+
+/// The message whose line begins at `start`: `MSG <subject> <sid> …`.
+fn spot(text: &[u8], start: usize, len: usize, shared: usize) -> Option<Spot> {
+    let line = &text[start..start + len];
+    let mut blanks = (0..len).filter(|at| line[*at] == b' ');
+    let verb_end = blanks.next()?;
+    let subject_end = blanks.next()?;
+    let sid_end = blanks.next().unwrap_or(len);
+    Some(Spot {
+        start,
+        len,
+        shared,
+        name: (start + verb_end + 1, start + sid_end),
+        subject_len: subject_end - verb_end - 1,
+    })
+}
+
+/// Takes messages out of which a later one is known, `seen`, and notes those that stay.
+fn superseded(
+    text: &mut Vec<u8>,
+    shared: usize,
+    lags: &Lags,
+    seen: &mut HashSet<Box<[u8]>>,
+) -> Thinned {
+    let mut spots = spots(text, shared);
+    spots.reverse();
+    spots.retain(|spot| {
+        if lags.of(spot.subject(text)) != Lag::Latest {
+            return false;
+        }
+        let name = &text[spot.name.0..spot.name.1];
+        if seen.contains(name) {
+            return true;
+        }
+        if seen.len() < SUBJECTS_MAX {
+            seen.insert(name.into());
+        }
+        false
+    });
+    spots.reverse();
+    take_out(text, &spots)
+}
+
+/// Takes the oldest out until `missing` bytes have gone; none when they have.
+fn oldest(text: &mut Vec<u8>, shared: usize, lags: &Lags, missing: &mut usize) -> Option<Thinned> {
+    if *missing == 0 {
+        return None;
+    }
+    let mut spots = spots(text, shared);
+    spots.retain(|spot| {
+        let lag = lags.of(spot.subject(text));
+        let goes = *missing > 0 && matches!(lag, Lag::DropOldest | Lag::Latest);
+        if goes {
+            *missing = missing.saturating_sub(spot.size());
+        }
+        goes
+    });
+    Some(take_out(text, &spots))
+}
+
+/// Takes the newest out that should not have come, until `missing` bytes have gone; none when they
+/// have.
+fn newest(text: &mut Vec<u8>, shared: usize, lags: &Lags, missing: &mut usize) -> Option<Thinned> {
+    if *missing == 0 {
+        return None;
+    }
+    let mut spots = spots(text, shared);
+    spots.reverse();
+    spots.retain(|spot| {
+        let goes = *missing > 0 && lags.of(spot.subject(text)) == Lag::DropNewest;
+        if goes {
+            *missing = missing.saturating_sub(spot.size());
+        }
+        goes
+    });
+    spots.reverse();
+    Some(take_out(text, &spots))
+}
+
+/// Closes the gaps that `spots` leave, which stand in their order.
+fn take_out(text: &mut Vec<u8>, spots: &[Spot]) -> Thinned {
+    let mut thinned = Thinned::default();
+    let (mut to, mut from) = (0, 0);
+    for spot in spots {
+        text.copy_within(from..spot.start, to);
+        to += spot.start - from;
+        from = spot.start + spot.len;
+        thinned.messages += 1;
+        thinned.bytes += spot.size();
+        thinned.drops_rest |= spot.shared > 0;
+    }
+    if from > 0 {
+        let len = text.len();
+        text.copy_within(from..len, to);
+        text.truncate(to + len - from);
+    }
+    thinned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &[u8] = b"MSG a 1 1\r\nx\r\nPONG\r\nMSG b 1 1\r\ny\r\nMSG a 1 1\r\nz\r\n\
+        HMSG r 9 16 16\r\nNATS/1.0 503\r\n\r\n\r\nMSG a 2 3\r\n123\r\n";
+
+    fn lags(base: Lag, rules: &[(&str, Lag)]) -> Lags {
+        let rules = rules.iter().map(|(filter, lag)| LagRule {
+            filter: filter.as_bytes().into(),
+            lag: *lag,
+        });
+        Lags {
+            base,
+            rules: rules.collect(),
+            is_shown: false,
+        }
+    }
+
+    #[test]
+    fn the_first_rule_that_covers_counts() {
+        let lags = lags(
+            Lag::DropNewest,
+            &[("a.b", Lag::Latest), ("a.>", Lag::DropOldest)],
+        );
+        assert_eq!(lags.of(b"a.b"), Lag::Latest);
+        assert_eq!(lags.of(b"a.c"), Lag::DropOldest);
+        assert_eq!(lags.of(b"b"), Lag::DropNewest);
+        assert!(!lags.has(Lag::Disconnect));
+    }
+
+    #[test]
+    fn the_latest_of_each_subject_and_subscription_stays() {
+        let mut text = TEXT.to_vec();
+        let thinned = superseded(&mut text, 0, &lags(Lag::Latest, &[]), &mut HashSet::new());
+        assert_eq!((thinned.messages, thinned.bytes), (1, 14));
+        assert_eq!(text, TEXT[14..]);
+    }
+
+    #[test]
+    fn the_oldest_go_until_it_is_enough_and_lines_stay() {
+        let mut text = TEXT.to_vec();
+        let (lags, mut missing) = (lags(Lag::DropOldest, &[]), 20);
+        let thinned = oldest(&mut text, 0, &lags, &mut missing);
+        assert_eq!(thinned.map(|it| (it.messages, it.bytes)), Some((2, 28)));
+        assert_eq!(text, [b"PONG\r\n", &TEXT[34..]].concat());
+        assert_eq!(missing, 0);
+        assert_eq!(oldest(&mut text, 0, &lags, &mut missing), None);
+    }
+
+    #[test]
+    fn a_shared_payload_goes_with_its_head() {
+        let mut text = b"MSG a 1 1\r\nx\r\nMSG b 1".to_vec();
+        let (lags, mut missing) = (lags(Lag::Disconnect, &[("b", Lag::DropNewest)]), 100);
+        let thinned = newest(&mut text, 1000, &lags, &mut missing);
+        let expected = Thinned {
+            messages: 1,
+            bytes: 1007,
+            drops_rest: true,
+        };
+        assert_eq!(thinned, Some(expected));
+        assert_eq!(text, b"MSG a 1 1\r\nx\r\n");
+    }
+
+    #[test]
+    fn what_is_no_protocol_is_left_alone() {
+        let mut text = b"MSG a 1 1\r\nx\r\n12:00 a\r\n  x\r\n".to_vec();
+        let mut missing = 100;
+        let thinned = oldest(&mut text, 0, &lags(Lag::DropOldest, &[]), &mut missing);
+        assert_eq!(thinned, Some(Thinned::default()));
+    }
+}

@@ -1,0 +1,58 @@
+//! Room for others: who must go when all outboxes of a server together hold too much.
+//!
+//! Whoever queued the last of it does the work, between two of its own steps and without a lock of
+//! its own; others go on meanwhile. The largest laggard goes first, until an eighth of the limit is
+//! free, so that this is not the way of every message.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use super::hub::Hub;
+use crate::link::{Chunks, Outbox, Relief};
+
+/// This part of the limit is to be free afterwards. A guess.
+const FREE_PART: usize = 8;
+
+impl Hub {
+    /// Allows all outboxes together to hold so many bytes from now on.
+    pub(crate) fn set_pending_total_max(&self, bytes: usize) {
+        self.pool.ceiling().set_max(bytes);
+    }
+
+    /// Has this hub make room where too much is held.
+    pub(super) fn set_relief(self: &Arc<Self>) {
+        let this: Arc<dyn Relief> = self.clone();
+        self.pool.ceiling().set_relief(Arc::downgrade(&this));
+    }
+}
+
+impl Relief for Hub {
+    fn relieve(&self, chunks: &mut Chunks) {
+        let Some(_one) = self.relieving.try_lock() else {
+            return; // Somebody is at it.
+        };
+        let ceiling = self.pool.ceiling();
+        let wanted = ceiling.max() - ceiling.max() / FREE_PART;
+        let mut held_by_writers = 0;
+        for (_, outbox) in self.laggards() {
+            if ceiling.used().saturating_sub(held_by_writers) <= wanted {
+                return;
+            }
+            held_by_writers += outbox.evict(&self.last_words, chunks);
+            chunks.tell();
+        }
+    }
+}
+
+impl Hub {
+    /// Everybody for whom something waits, the one with the most first.
+    fn laggards(&self) -> Vec<(usize, Arc<Outbox>)> {
+        let open: Vec<_> = self.open.lock().values().cloned().collect();
+        let pending = open
+            .into_iter()
+            .map(|outbox| (outbox.evictable_bytes(), outbox));
+        let mut laggards: Vec<_> = pending.filter(|(bytes, _)| *bytes > 0).collect();
+        laggards.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
+        laggards
+    }
+}
