@@ -7,8 +7,11 @@
 
 mod bytes;
 mod ceiling;
+mod changes;
 mod crowds;
+mod ports;
 mod siege;
+mod soak;
 mod want;
 
 /// Makes a test out of each attack, in a process of its own.
@@ -31,11 +34,24 @@ attacks! {
     bytes::what_other_protocols_say
     ceiling::the_largest_laggard_goes_first
     ceiling::a_payload_that_all_wait_for_counts_once
+    changes::reloads_under_load
+    changes::a_lame_duck_under_load
+    changes::clients_killed_at_once
+    ports::garbage_on_every_port
+    ports::handshakes_without_an_end
+    ports::frames_that_lie
+    ports::subjects_that_collide
+    soak::everything_is_given_back
     crowds::a_storm_of_connections
     crowds::a_storm_of_resets
     crowds::peers_that_are_not_there
     crowds::readers_that_stall
     crowds::subscriptions_by_the_million
+}
+
+#[test]
+fn a_clock_that_jumps() {
+    changes::a_clock_that_jumps();
 }
 
 #[test]

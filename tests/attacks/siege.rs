@@ -3,14 +3,18 @@
 //! In: options and an attack. Out: nothing, or a panic. What must hold for every attack: the
 //! healthy reader gets every message in order and is never kept waiting for long; the attack's
 //! connections and descriptors are gone when it is over; a second attack of the same kind finds the
-//! memory of the first.
+//! memory of the first; a crowd of connections that only hold subscriptions is there all the while.
+//! How long healthy rounds took, beside how long they had taken before, and what the attack left
+//! behind go to stderr: figures that a loaded machine may spoil.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use dunlin_tests::{Client, Options, PATIENCE, Target, descriptors, resident_bytes};
+use dunlin_tests::{
+    Client, Options, PATIENCE, Target, descriptors, descriptors_max, resident_bytes,
+};
 
 /// How much more memory a second attack may leave behind than the first, in bytes: what rule 10 of
 /// `protocol.md#delivery` promises after a flood.
@@ -20,6 +24,10 @@ const GROWN_MAX: usize = 5 * 1024 * 1024;
 const ROUND_MAX: Duration = Duration::from_secs(5);
 /// Between two rounds of the healthy pair, and between two looks at what is counted.
 const PAUSE: Duration = Duration::from_millis(2);
+/// How many rounds the pair talks before the attack begins.
+const QUIET_ROUNDS: usize = 100;
+/// Descriptors that the crowd leaves to the attack: some of them open ten thousand connections.
+const CROWD_ASIDE: usize = 8_000;
 
 /// The size of an attack: `short` on every change, `long` where `DUNLIN_ATTACKS` is `long`.
 pub(crate) fn size(short: usize, long: usize) -> usize {
@@ -39,12 +47,36 @@ pub(crate) async fn siege<A: Future<Output = ()>>(
         .await
         .expect("the server starts");
     let address = server.address();
+    // The crowd answers no PING: it has a server that asks rarely.
+    let crowd = match options.ping_interval {
+        Some(_) => Crowd::default(),
+        None => Crowd::gather(address).await,
+    };
+    hold(address, crowd, || attack(address)).await;
+    server.stop().await;
+}
+
+/// Runs `attack` three times against the server at `address`, where everybody may do everything.
+pub(crate) async fn besiege<A: Future<Output = ()>>(address: SocketAddr, attack: impl Fn() -> A) {
+    hold(address, Crowd::gather(address).await, attack).await;
+}
+
+async fn hold<A: Future<Output = ()>>(
+    address: SocketAddr,
+    mut crowd: Crowd,
+    attack: impl Fn() -> A,
+) {
     let over = Arc::new(AtomicBool::new(false));
-    let healthy = tokio::spawn(talk(address, Arc::clone(&over)));
+    let quiet = Arc::new(AtomicBool::new(true));
+    let healthy = tokio::spawn(talk(address, Arc::clone(&quiet), Arc::clone(&over)));
+    while quiet.load(Ordering::Relaxed) {
+        tokio::time::sleep(PAUSE).await;
+    }
     let mut mark = None;
     let before = descriptors();
+    let untouched = resident_bytes();
     for round in 1..=3 {
-        attack(address).await;
+        attack().await;
         until_gone(before).await;
         let now = resident_bytes();
         let grown = now.saturating_sub(*mark.get_or_insert(now));
@@ -55,23 +87,68 @@ pub(crate) async fn siege<A: Future<Output = ()>>(
         );
     }
     over.store(true, Ordering::Relaxed);
-    let (count, worst) = healthy.await.expect("the healthy pair goes on");
-    eprintln!("{count} messages meanwhile, the slowest round took {worst:?}");
-    assert!(count > 0, "the healthy pair said nothing");
+    let talked = healthy.await.expect("the healthy pair goes on");
+    let now = resident_bytes();
+    eprintln!(
+        "{talked}; {} KiB before, {:+.1} % after",
+        untouched / 1024,
+        (now as f64 / untouched as f64 - 1.0) * 100.0
+    );
+    assert!(talked.count > 0, "the healthy pair said nothing");
+    let worst = talked.worst();
     assert!(worst < ROUND_MAX, "a healthy round took {worst:?}");
-    server.stop().await;
+    crowd.check().await;
 }
 
-/// A publisher and a reader: how much arrived, all of it in order, and the slowest round.
-async fn talk(address: SocketAddr, over: Arc<AtomicBool>) -> (usize, Duration) {
+/// What the healthy pair did.
+struct Talked {
+    count: usize,
+    /// How long rounds took before the attack, and during it.
+    quiet: Vec<Duration>,
+    loud: Vec<Duration>,
+}
+
+impl Talked {
+    fn worst(&self) -> Duration {
+        self.loud.iter().copied().max().unwrap_or_default()
+    }
+}
+
+impl std::fmt::Display for Talked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let p99 = |rounds: &[Duration]| {
+            let mut rounds = rounds.to_vec();
+            rounds.sort_unstable();
+            rounds
+                .get(rounds.len() * 99 / 100)
+                .copied()
+                .unwrap_or_default()
+        };
+        let (quiet, loud) = (p99(&self.quiet), p99(&self.loud));
+        let ratio = loud.as_secs_f64() / quiet.as_secs_f64().max(f64::MIN_POSITIVE);
+        write!(
+            f,
+            "{} messages, none lost; p99 {loud:?}, quiet {quiet:?}: {ratio:.1}; worst {:?}",
+            self.count,
+            self.worst()
+        )
+    }
+}
+
+/// A publisher and a reader: every message arrives, in order.
+async fn talk(address: SocketAddr, quiet: Arc<AtomicBool>, over: Arc<AtomicBool>) -> Talked {
     let mut publisher = Client::connect(address).await;
     let mut reader = Client::connect(address).await;
     reader.subscribe("healthy.* 1").await;
     reader.barrier().await;
-    let (mut count, mut worst) = (0, Duration::ZERO);
+    let mut talked = Talked {
+        count: 0,
+        quiet: Vec::new(),
+        loud: Vec::new(),
+    };
     while !over.load(Ordering::Relaxed) {
         let start = Instant::now();
-        let numbers = count..count + 20;
+        let numbers = talked.count..talked.count + 20;
         for number in numbers.clone() {
             let text = number.to_string();
             publisher.publish("healthy.x", text.as_bytes()).await;
@@ -83,14 +160,51 @@ async fn talk(address: SocketAddr, over: Arc<AtomicBool>) -> (usize, Duration) {
             heard.eq(numbers),
             "a healthy reader lost something, or the order"
         );
-        count += 20;
-        worst = worst.max(start.elapsed());
+        talked.count += 20;
+        if talked.quiet.len() < QUIET_ROUNDS {
+            talked.quiet.push(start.elapsed());
+        } else {
+            quiet.store(false, Ordering::Relaxed);
+            talked.loud.push(start.elapsed());
+        }
         tokio::time::sleep(PAUSE).await;
     }
-    (count, worst)
+    talked
 }
 
-/// Waits until this process holds no more descriptors than `before` and those of the healthy pair.
+/// Connections that do nothing but hold their subscriptions, all the while.
+#[derive(Default)]
+struct Crowd {
+    members: Vec<Client>,
+}
+
+impl Crowd {
+    /// In full ten thousand connections, as far as descriptors go, with a million subscriptions.
+    async fn gather(address: SocketAddr) -> Self {
+        let room = descriptors_max().saturating_sub(CROWD_ASIDE) / 2;
+        let count = size(20, 10_000).min(room);
+        let each = size(200, 1_000_000).div_ceil(count);
+        let mut members = Vec::new();
+        for member in 0..count {
+            let mut client = Client::connect(address).await;
+            let lines = (0..each).map(|sid| format!("SUB crowd.{member}.{sid} {sid}\r\n"));
+            client.send(lines.collect::<String>()).await;
+            assert!(client.barrier().await.is_empty());
+            members.push(client);
+        }
+        Self { members }
+    }
+
+    /// Everybody is still there, and so are the subscriptions.
+    async fn check(&mut self) {
+        for (member, client) in self.members.iter_mut().enumerate() {
+            client.publish(&format!("crowd.{member}.0"), b"7").await;
+            assert_eq!(client.barrier().await.len(), 1, "member {member}");
+        }
+    }
+}
+
+/// Waits until this process holds no more descriptors than `before`.
 async fn until_gone(before: usize) {
     let start = Instant::now();
     while descriptors() > before + 4 {
