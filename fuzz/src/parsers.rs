@@ -51,6 +51,18 @@ fn hear_client<'a>(
     hear(text, next, piece)
 }
 
+/// A `MSG` in capitals may take a short cut; one in small letters does not, and means the same.
+fn check_short_delivery(step: &ServerStep<'_>, input: &[u8], limits: &ServerLimits) {
+    let ServerStep::Op { used, .. } = step else {
+        return;
+    };
+    if let Some(rest) = input[..*used].strip_prefix(b"MSG") {
+        let small = [b"msg", rest].concat();
+        let proper = ServerParser::default().next(&small, limits);
+        assert_eq!(proper.as_ref(), Ok(step), "the short cut for a plain MSG");
+    }
+}
+
 /// A `PUB` in capitals may take a short cut; one in small letters does not, and means the same.
 fn check_short_cut(op: &ClientOp<'_>, text: &[u8], limits: &Limits) {
     let (ClientOp::Publish(_), Some(rest)) = (op, text.strip_prefix(b"PUB ")) else {
@@ -121,6 +133,7 @@ fn hear_server<'a>(
     let mut parser = ServerParser::default();
     let next = |input: &'a [u8]| {
         let step = parser.next(input, limits)?;
+        check_short_delivery(&step, input, limits);
         if let ServerStep::Op { op, .. } = &step
             && let ServerOp::Message(delivery) = op
         {

@@ -8,6 +8,7 @@ pub const SIZE_DIGITS_MAX: usize = 9;
 /// The number that `digits` spell, if they are one to nine decimal digits.
 ///
 /// Leading zeros are legal; signs, blanks and suffixes are not. Source: protocol.md#sizes.
+#[inline]
 pub fn parse_size(digits: &[u8]) -> Option<usize> {
     if digits.is_empty() || digits.len() > SIZE_DIGITS_MAX {
         return None;

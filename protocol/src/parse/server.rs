@@ -12,6 +12,7 @@
 use memchr::memchr;
 
 use super::args::{Args, find_verb, is_blank};
+use super::plain;
 use crate::error::ParseError;
 use crate::number::parse_size;
 
@@ -51,11 +52,13 @@ pub struct Delivery<'a> {
 
 impl<'a> Delivery<'a> {
     /// The header block; empty if there is none.
+    #[inline]
     pub fn headers(&self) -> &'a [u8] {
         &self.body[..self.header_len]
     }
 
     /// The payload, without the header block.
+    #[inline]
     pub fn payload(&self) -> &'a [u8] {
         &self.body[self.header_len..]
     }
@@ -142,7 +145,14 @@ impl ServerParser {
         limits: &ServerLimits,
     ) -> Result<ServerStep<'a>, ParseError> {
         let found = match input {
-            [b'M', b'S', b'G', ..] => Some((Verb::Message, 3)), // Nearly every line.
+            [b'M', b'S', b'G', ..] => {
+                // Nearly every line.
+                if let Some(step) = plain::delivery(input, limits) {
+                    self.scanned = 0;
+                    return Ok(step);
+                }
+                Some((Verb::Message, 3))
+            }
             _ => find_verb(&VERBS, input)?,
         };
         let Some((verb, name_len)) = found else {
