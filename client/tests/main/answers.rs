@@ -5,8 +5,8 @@ use std::time::Duration;
 use dunlin::{AnswersEnd, Client, ConnectOptions, RequestErrorKind, RequestMany};
 use tokio::time::timeout;
 
-use crate::scripted::Scripted;
-use crate::server::{PATIENCE, Server, text};
+use super::scripted::Scripted;
+use super::server::{PATIENCE, Server, text};
 
 /// Answers each question on `ask` with the given texts, one after the other.
 async fn answering(client: Client, texts: &'static [&'static str]) {

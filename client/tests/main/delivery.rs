@@ -5,7 +5,7 @@ use std::pin::Pin;
 use dunlin::{HeaderMap, PublishErrorKind, SubscribeErrorKind, SubscribeOptions};
 use futures_core::Stream;
 
-use crate::server::{Server, next, text, texts};
+use super::server::{Server, next, text, texts};
 
 #[tokio::test]
 async fn what_is_published_after_a_subscribe_arrives() {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use dunlin::{ConnectErrorKind, ConnectOptions, Event, State};
 use tokio::time::timeout;
 
-use crate::scripted::{INFO, Scripted};
-use crate::server::{PATIENCE, next, text};
+use super::scripted::{INFO, Scripted};
+use super::server::{PATIENCE, next, text};
 
 fn soon() -> ConnectOptions {
     ConnectOptions::new().reconnect_delay_callback(|_| Duration::from_millis(2))

@@ -7,8 +7,8 @@ use std::time::Duration;
 use dunlin::{Auth, AuthError, ConnectErrorKind, ConnectOptions, Event, UserKey};
 use tokio::time::timeout;
 
-use crate::jwt::operator;
-use crate::server::{PATIENCE, Server, next};
+use super::jwt::operator;
+use super::server::{PATIENCE, Server, next};
 
 /// Connects, and sees that the connection is good for something.
 async fn is_let_in(server: &Server, options: ConnectOptions) {

@@ -4,8 +4,8 @@ use dunlin::{ConnectOptions, DrainErrorKind, Event, PublishErrorKind, State, Sub
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::scripted::{INFO, Scripted};
-use crate::server::{PATIENCE, Server, next, text, texts};
+use super::scripted::{INFO, Scripted};
+use super::server::{PATIENCE, Server, next, text, texts};
 
 #[tokio::test]
 async fn a_drain_sends_what_waits_and_leaves_what_came() {

@@ -8,8 +8,8 @@ use dunlin::{
 };
 use tokio::time::timeout;
 
-use crate::scripted::Scripted;
-use crate::server::{PATIENCE, Server, free_addr, next, texts};
+use super::scripted::Scripted;
+use super::server::{PATIENCE, Server, free_addr, next, texts};
 
 #[tokio::test]
 async fn a_full_subscription_drops_the_newest_and_counts_exactly() {

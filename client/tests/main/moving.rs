@@ -5,8 +5,8 @@ use std::time::Duration;
 use dunlin::{Client, ConnectOptions, Event, Events, State};
 use tokio::time::timeout;
 
-use crate::scripted::{INFO, Peer, Scripted};
-use crate::server::{PATIENCE, Server, next};
+use super::scripted::{INFO, Peer, Scripted};
+use super::server::{PATIENCE, Server, next};
 
 const LAME: &str = "INFO {\"headers\":true,\"max_payload\":1024,\"ldm\":true}\r\n";
 

@@ -2,7 +2,7 @@
 
 use dunlin::ConnectOptions;
 
-use crate::server::{Server, next};
+use super::server::{Server, next};
 
 async fn works(url: String) {
     let client = ConnectOptions::new().connect(url).await.unwrap();
@@ -44,7 +44,7 @@ async fn a_unix_domain_socket_leads_to_a_server() {
 #[cfg(feature = "websocket")]
 #[tokio::test]
 async fn websocket_frames_carry_the_protocol() {
-    let web = crate::server::free_addr();
+    let web = super::server::free_addr();
     let config = format!("websocket {{ listen: \"{web}\", no_tls: true }}");
     let Some(_server) = Server::configured(&config).await else {
         return;

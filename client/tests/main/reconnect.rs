@@ -7,8 +7,8 @@ use dunlin::{
 };
 use tokio::time::timeout;
 
-use crate::scripted::{INFO, Scripted};
-use crate::server::{PATIENCE, Server, free_addr, next, text, texts};
+use super::scripted::{INFO, Scripted};
+use super::server::{PATIENCE, Server, free_addr, next, text, texts};
 
 fn soon() -> ConnectOptions {
     ConnectOptions::new().reconnect_delay_callback(|_| Duration::from_millis(2))

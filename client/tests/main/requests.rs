@@ -6,8 +6,8 @@ use dunlin::{
     ConnectOptions, Event, HeaderMap, PublishErrorKind, Request, RequestErrorKind, StatusCode,
 };
 
-use crate::scripted::Scripted;
-use crate::server::{PATIENCE, Server, next, text};
+use super::scripted::Scripted;
+use super::server::{PATIENCE, Server, next, text};
 
 #[tokio::test]
 async fn a_request_gets_its_answer() {

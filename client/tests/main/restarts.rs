@@ -11,7 +11,7 @@ use std::time::Duration;
 use dunlin::{Client, ConnectOptions, Event, RequestErrorKind, WhenUnsent};
 use tokio::time::timeout;
 
-use crate::server::{PATIENCE, Server, free_addr, text};
+use super::server::{PATIENCE, Server, free_addr, text};
 
 fn soon() -> ConnectOptions {
     ConnectOptions::new()
@@ -53,7 +53,7 @@ async fn ask(client: Client, is_over: Arc<AtomicBool>) -> (u64, u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_lost_is_counted_however_often_the_server_is_killed() {
     let rounds = std::env::var("DUNLIN_RESTARTS").map_or(10, |times| times.parse().unwrap());
-    let mut server = Server::start().await;
+    let mut server = Server::start_to_kill(free_addr()).await;
     let client = server.connect_as(soon()).await;
     let mut events = client.events();
     let mut numbers = client.subscribe("number").await.unwrap();
@@ -87,7 +87,7 @@ async fn whatever_is_lost_is_counted_however_often_the_server_is_killed() {
     for round in 0..rounds {
         tokio::time::sleep(Duration::from_millis(20 + round % 7 * 10)).await;
         let addr = server.stop().await;
-        server = Server::start_on(addr).await;
+        server = Server::start_to_kill(addr).await;
         let mut heard = Vec::new();
         let back = async {
             while heard.last() != Some(&Event::Reconnected) {

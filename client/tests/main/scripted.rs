@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::server::PATIENCE;
+use super::server::PATIENCE;
 
 pub(crate) struct Scripted {
     listener: TcpListener,

@@ -7,8 +7,8 @@ use dunlin::{ConnectErrorKind, ConnectOptions};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
 
-use crate::scripted::{INFO, Scripted};
-use crate::server::{Server, next};
+use super::scripted::{INFO, Scripted};
+use super::server::{Server, next};
 
 /// Certificates for one test.
 struct Papers {

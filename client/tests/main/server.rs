@@ -34,7 +34,17 @@ impl Server {
     }
 
     pub(crate) async fn start_on(addr: SocketAddr) -> Self {
-        let kind = match reference() {
+        Self::start_as(reference(), addr).await
+    }
+
+    /// One that [`Server::stop`] kills without a word; an embedded one, which takes its leave, only
+    /// where the program is not there.
+    pub(crate) async fn start_to_kill(addr: SocketAddr) -> Self {
+        Self::start_as(reference().or_else(ours), addr).await
+    }
+
+    async fn start_as(program: Option<String>, addr: SocketAddr) -> Self {
+        let kind = match program {
             Some(program) => {
                 let mut command = Command::new(program);
                 command.args(["-a", "127.0.0.1", "-p", &addr.port().to_string()]);
@@ -91,7 +101,7 @@ impl Server {
         options.connect(self.addr).await.unwrap()
     }
 
-    /// Stops it; returns where another one can be started.
+    /// Stops it, a program by SIGKILL; returns where another one can be started.
     pub(crate) async fn stop(self) -> SocketAddr {
         match self.kind {
             Kind::Embedded(server) => server.shutdown().await,
@@ -140,7 +150,7 @@ fn ours() -> Option<String> {
     if !program.exists() {
         let is_ci = std::env::var_os("CI").is_some();
         assert!(!is_ci, "{} must be built in CI", program.display());
-        eprintln!("{} is not built, not run", program.display());
+        eprintln!("{} is not built", program.display());
         return None;
     }
     Some(program.to_string_lossy().into_owned())

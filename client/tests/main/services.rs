@@ -6,7 +6,7 @@ use dunlin::service::{Discovery, Error, Metadata, ServiceErrorKind};
 use dunlin::{Client, RequestErrorKind, RequestMany};
 use tokio::time::timeout;
 
-use crate::server::{PATIENCE, Server, text};
+use super::server::{PATIENCE, Server, text};
 
 /// A service that doubles numbers, and fails where it is given none.
 async fn doubling(client: &Client, description: &str) -> dunlin::service::Service {

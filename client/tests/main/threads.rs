@@ -5,7 +5,7 @@ use std::time::Duration;
 use dunlin::blocking::{self, Client};
 use dunlin::{ConnectErrorKind, Event, RequestErrorKind, RequestMany};
 
-use crate::server::{PATIENCE, Server, free_addr, text};
+use super::server::{PATIENCE, Server, free_addr, text};
 
 /// Runs `work` on a thread without a runtime, against a server that runs elsewhere.
 fn against_a_server(work: impl FnOnce(Client) + Send + 'static) {
@@ -99,5 +99,5 @@ async fn what_is_published_last_is_sent_though_everything_is_dropped_inside_a_ru
     })
     .await
     .unwrap();
-    assert_eq!(text(&crate::server::next(&mut subscriber).await), "last");
+    assert_eq!(text(&super::server::next(&mut subscriber).await), "last");
 }

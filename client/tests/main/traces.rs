@@ -3,7 +3,7 @@
 use dunlin::HeaderMap;
 use dunlin::trace::TraceContext;
 
-use crate::server::{Server, next};
+use super::server::{Server, next};
 
 #[tokio::test]
 async fn a_trace_goes_on_through_everything_that_is_published_in_it() {
