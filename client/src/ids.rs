@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use dunlin_protocol::number::parse_size;
+
 /// A source of names that others cannot guess: a keyed hash, seeded by the system, of a counter.
 #[derive(Debug, Default)]
 pub(crate) struct Random {
@@ -44,6 +46,14 @@ impl Random {
 }
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// The number that `digits`, which this client made up, spell; none if they are no number.
+pub(crate) fn number(digits: &[u8]) -> Option<u64> {
+    match parse_size(digits) {
+        Some(number) => Some(number as u64), // Up to nine digits; nearly always.
+        None => str::from_utf8(digits).ok()?.parse().ok(),
+    }
+}
 
 /// A map keyed by numbers that this client counted up itself; a peer can look them up, not choose
 /// them, so they need no keyed hash.

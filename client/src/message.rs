@@ -100,7 +100,8 @@ pub struct Message {
     pub subject: Subject,
     /// Where an answer is wanted, if it is.
     pub reply: Option<Subject>,
-    /// What was said; a clone shares the bytes.
+    /// What was said; a clone shares the bytes. Up to 256 bytes share their memory, at most 2 KiB,
+    /// with messages that came beside them: who keeps many of few may copy them.
     pub payload: Bytes,
     /// Its headers; none if it had none, or if what came in their place was no header block (such
     /// blocks are counted in [`Statistics::bad_headers`](crate::Statistics::bad_headers)).

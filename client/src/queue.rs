@@ -11,11 +11,18 @@
 //! ```
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::error::{RequestErrorKind, SubscribeErrorKind};
 use crate::message::{Message, Subject};
+
+mod reader;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use reader::Reader;
 
 /// What a subscription does when its queue is full.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,6 +59,10 @@ pub(crate) struct QueueLimits {
 #[derive(Debug)]
 pub(crate) struct Queue {
     limits: QueueLimits,
+    /// What the reader has taken out and not given away yet; it still counts. Relaxed: it grows
+    /// under the lock alone, and to see it shrink late is to see the reader late.
+    in_hand: AtomicUsize,
+    in_hand_bytes: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -59,6 +70,9 @@ pub(crate) struct Queue {
 struct State {
     messages: VecDeque<Message>,
     bytes: usize, // The sum of `length` over `messages`.
+    /// How many are in the reader's hand, as seen when something was put in last.
+    held: usize,
+    held_bytes: usize,
     losses: Losses,
     end: Option<End>,
     /// The subscriber, while it waits for a message.
@@ -120,6 +134,8 @@ impl Queue {
         };
         Self {
             limits,
+            in_hand: AtomicUsize::new(0),
+            in_hand_bytes: AtomicUsize::new(0),
             state: Mutex::new(state),
         }
     }
@@ -127,10 +143,12 @@ impl Queue {
     /// Takes what there is room for out of `run`, which is empty afterwards.
     ///
     /// A queue that has ended takes nothing and drops nothing: nobody waits for these messages.
-    pub(crate) fn push(&self, run: &mut Vec<Message>) -> Pushed {
+    pub(crate) fn push(&self, run: &mut VecDeque<Message>) -> Pushed {
         let mut state = self.lock();
         let before = state.losses;
-        if state.end.is_none() {
+        state.held = self.in_hand.load(Ordering::Relaxed);
+        state.held_bytes = self.in_hand_bytes.load(Ordering::Relaxed);
+        if state.end.is_none() && !state.take_all(run, &self.limits) {
             for message in run.drain(..) {
                 state.offer(message, &self.limits);
             }
@@ -177,7 +195,7 @@ impl Queue {
         Poll::Pending
     }
 
-    /// Takes the next message if one is there.
+    /// Takes the next message if one is there; whoever waits goes on waiting.
     pub(crate) fn try_next(&self) -> Option<Message> {
         let mut state = self.lock();
         let message = state.pop();
@@ -202,7 +220,9 @@ impl Queue {
     /// How many messages wait, and how many bytes they are.
     pub(crate) fn queued(&self) -> (usize, usize) {
         let state = self.lock();
-        (state.messages.len(), state.bytes)
+        let in_hand = self.in_hand.load(Ordering::Relaxed);
+        let in_hand_bytes = self.in_hand_bytes.load(Ordering::Relaxed);
+        (state.messages.len() + in_hand, state.bytes + in_hand_bytes)
     }
 
     /// What did not reach the subscriber since the beginning.
@@ -229,6 +249,22 @@ impl Queue {
 }
 
 impl State {
+    /// Puts all of `run` in, if there is room for all of it and nothing to be looked up.
+    fn take_all(&mut self, run: &mut VecDeque<Message>, limits: &QueueLimits) -> bool {
+        let bytes = self.bytes + run.iter().map(|message| message.length).sum::<usize>();
+        let fits = self.count() + run.len() <= limits.messages
+            && bytes + self.held_bytes <= limits.bytes
+            && self.places.is_none();
+        if fits {
+            match self.messages.is_empty() && run.len() >= SWAPPED_MIN {
+                true => std::mem::swap(&mut self.messages, run),
+                false => self.messages.append(run),
+            }
+            self.bytes = bytes;
+        }
+        fits
+    }
+
     /// Puts `message` in, or whatever the limits say of it when there is no room.
     fn offer(&mut self, message: Message, limits: &QueueLimits) {
         let has_room = self.has_room(limits, message.length);
@@ -266,8 +302,13 @@ impl State {
 
     /// Whether one more message of `length` bytes stays within the bounds. An empty queue takes any.
     fn has_room(&self, limits: &QueueLimits, length: usize) -> bool {
-        let is_within = self.bytes + length <= limits.bytes;
-        self.messages.is_empty() || (self.messages.len() < limits.messages && is_within)
+        let is_within = self.bytes + self.held_bytes + length <= limits.bytes;
+        self.count() == 0 || (self.count() < limits.messages && is_within)
+    }
+
+    /// How many messages wait, those in the reader's hand included.
+    fn count(&self) -> usize {
+        self.messages.len() + self.held
     }
 
     fn make_room(&mut self, limits: &QueueLimits, length: usize) {
@@ -302,135 +343,8 @@ impl State {
     }
 }
 
+/// From how many messages on a run is taken with its memory, not copied into the queue's own: fewer
+/// would leave much unused memory in a queue that gets little.
+const SWAPPED_MIN: usize = 8;
 /// How many slots an empty queue keeps, some 140 KiB: growing again costs a copy of all. A guess.
 const KEPT_CAPACITY: usize = 1024;
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::message::Subject;
-
-    fn message_on(subject: &str, length: usize) -> Message {
-        Message {
-            subject: Subject::from(subject),
-            reply: None,
-            payload: Bytes::from(vec![0; length]),
-            headers: None,
-            status: None,
-            description: None,
-            length,
-        }
-    }
-
-    fn message(length: usize) -> Message {
-        message_on("a", length)
-    }
-
-    fn queue(messages: usize, bytes: usize) -> Queue {
-        queue_that(WhenFull::DropNewest, messages, bytes)
-    }
-
-    fn queue_that(when_full: WhenFull, messages: usize, bytes: usize) -> Queue {
-        Queue::new(QueueLimits {
-            messages,
-            bytes,
-            when_full,
-        })
-    }
-
-    /// How many of a run were dropped, and how many since the beginning.
-    fn pushed(queue: &Queue, lengths: &[usize]) -> (u64, u64) {
-        let mut run = lengths.iter().map(|&length| message(length)).collect();
-        let pushed = queue.push(&mut run);
-        assert!(run.is_empty() && !pushed.is_full);
-        (pushed.dropped, pushed.dropped_total)
-    }
-
-    /// Subjects and sizes of all that waits.
-    fn read(queue: &Queue) -> Vec<(String, usize)> {
-        std::iter::from_fn(|| queue.try_next())
-            .map(|message| (message.subject.as_str().to_owned(), message.length))
-            .collect()
-    }
-
-    #[test]
-    fn what_finds_no_room_is_dropped_and_counted() {
-        let queue = queue(2, 100);
-        assert_eq!(pushed(&queue, &[1, 1, 5]), (1, 1));
-        assert_eq!(pushed(&queue, &[7]), (1, 2));
-        assert!(queue.try_next().is_some());
-        assert_eq!(pushed(&queue, &[1]), (0, 2));
-        assert_eq!(queue.queued(), (2, 2));
-        let losses = queue.losses();
-        assert_eq!((losses.dropped, losses.dropped_bytes), (2, 12));
-    }
-
-    #[test]
-    fn bytes_are_bounded_but_one_message_always_fits() {
-        let queue = queue(10, 100);
-        assert_eq!(pushed(&queue, &[500, 1]), (1, 1));
-        assert!(queue.try_next().is_some());
-        assert_eq!(pushed(&queue, &[60, 60, 40]), (1, 2));
-        assert_eq!(queue.queued(), (2, 100));
-    }
-
-    #[test]
-    fn the_oldest_make_room_where_they_are_to() {
-        let queue = queue_that(WhenFull::DropOldest, 3, 100);
-        assert_eq!(pushed(&queue, &[1, 2, 3, 4, 5]), (2, 2));
-        assert_eq!(pushed(&queue, &[99]), (3, 5));
-        assert_eq!(pushed(&queue, &[500]), (1, 6));
-        assert_eq!(read(&queue), [("a".to_owned(), 500)]);
-        assert_eq!(queue.losses().dropped_bytes, 1 + 2 + 3 + 4 + 5 + 99);
-    }
-
-    #[test]
-    fn the_latest_of_a_subject_takes_the_place_of_the_one_before() {
-        let queue = queue_that(WhenFull::LatestPerSubject, 2, 100);
-        let push = |subject, length| queue.push(&mut vec![message_on(subject, length)]);
-        assert_eq!((push("a", 1).dropped, push("b", 2).replaced), (0, 0));
-        assert_eq!((push("a", 3).replaced, push("a", 4).replaced), (1, 1));
-        let item = |subject: &str, length| (subject.to_owned(), length);
-        assert_eq!(read(&queue), [item("a", 4), item("b", 2)]);
-        push("b", 5);
-        push("a", 6);
-        assert_eq!(push("c", 7).dropped, 1); // b, the oldest.
-        assert_eq!(push("a", 8).replaced, 1);
-        assert_eq!(read(&queue), [item("a", 8), item("c", 7)]);
-        let losses = queue.losses();
-        assert_eq!((losses.dropped, losses.replaced), (1, 3));
-        assert!(queue.lock().places.as_ref().unwrap().by_subject.is_empty());
-    }
-
-    #[test]
-    fn backpressure_drops_nothing_and_holds_off_until_half_is_read() {
-        let queue = queue_that(WhenFull::Backpressure, 4, 100);
-        assert!(!queue.push(&mut vec![message(1); 3]).is_full);
-        assert!(queue.push(&mut vec![message(1); 3]).is_full);
-        for _ in 0..4 {
-            assert!(queue.holds_off(Waker::noop()));
-            assert!(queue.try_next().is_some());
-        }
-        assert!(!queue.holds_off(Waker::noop()));
-        assert!(queue.push(&mut vec![message(500)]).is_full);
-        assert!(queue.holds_off(Waker::noop()));
-        queue.end(End::Done);
-        assert!(!queue.holds_off(Waker::noop()));
-        assert_eq!(queue.losses(), Losses::default());
-    }
-
-    #[test]
-    fn an_ended_queue_gives_what_it_has_and_counts_nothing_more() {
-        let queue = queue(1, 100);
-        pushed(&queue, &[1]);
-        queue.end(End::Done);
-        queue.end(End::Refused(SubscribeErrorKind::Closed));
-        assert_eq!(pushed(&queue, &[1]), (0, 0));
-        assert_eq!(queue.ended(), Some(End::Done));
-        let cx = &mut Context::from_waker(Waker::noop());
-        assert!(matches!(queue.poll_next(cx), Poll::Ready(Some(_))));
-        assert!(matches!(queue.poll_next(cx), Poll::Ready(None)));
-    }
-}

@@ -4,6 +4,7 @@
 //! answered. In: an answer, or a reason why none will come. Out: the waiting call resumes; one that
 //! wants many answers finds them in a queue.
 
+use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +12,7 @@ use dunlin_protocol::number::Digits;
 use tokio::sync::oneshot;
 
 use crate::error::RequestErrorKind;
-use crate::ids::NumberMap;
+use crate::ids::{NumberMap, number};
 use crate::message::{Message, StatusCode, Subject};
 use crate::queue::{End, Queue};
 
@@ -109,7 +110,7 @@ impl Replies {
     /// The token in a subject of the inbox, if it is one.
     pub(crate) fn token(&self, subject: &[u8]) -> Option<u64> {
         let digits = subject.strip_prefix(self.prefix.as_bytes())?;
-        str::from_utf8(digits).ok()?.parse().ok()
+        number(digits)
     }
 
     /// Takes the entry out: the caller waits no longer.
@@ -131,7 +132,7 @@ impl Replies {
         };
         if let Some(queue) = queue {
             drop(state);
-            queue.push(&mut vec![message]);
+            queue.push(&mut VecDeque::from([message]));
             return true;
         }
         let pending = state.pending.remove(&token);

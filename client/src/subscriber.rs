@@ -10,7 +10,7 @@ use futures_core::Stream;
 use crate::error::{FlushErrorKind, SubscribeErrorKind, UnsubscribeError, UnsubscribeErrorKind};
 use crate::handle::Handle;
 use crate::message::{Message, Subject};
-use crate::queue::{End, Queue};
+use crate::queue::{End, Queue, Reader};
 
 /// The messages of one subscription: a stream, made by
 /// [`Client::subscribe`](crate::Client::subscribe).
@@ -26,7 +26,7 @@ use crate::queue::{End, Queue};
 /// [`Client`](crate::Client) is gone.
 pub struct Subscriber {
     handle: Arc<Handle>,
-    queue: Arc<Queue>,
+    reader: Reader,
     sid: u64,
     subject: Subject,
 }
@@ -35,7 +35,7 @@ impl Subscriber {
     pub(crate) fn new(handle: Arc<Handle>, queue: Arc<Queue>, sid: u64, subject: Subject) -> Self {
         Self {
             handle,
-            queue,
+            reader: Reader::new(queue),
             sid,
             subject,
         }
@@ -47,12 +47,12 @@ impl Subscriber {
     ///
     /// Dropping the future loses no message.
     pub async fn next(&mut self) -> Option<Message> {
-        std::future::poll_fn(|cx| self.queue.poll_next(cx)).await
+        std::future::poll_fn(|cx| self.reader.poll_next(cx)).await
     }
 
     /// Takes the next message if one is there.
     pub fn try_next(&mut self) -> Option<Message> {
-        self.queue.try_next()
+        self.reader.try_next()
     }
 
     /// Ends the subscription. What is queued can still be read; what is on its way is not kept.
@@ -90,7 +90,7 @@ impl Subscriber {
     ///
     /// A dropped future leaves the subscription ending.
     pub async fn drain(&mut self) -> Result<(), UnsubscribeError> {
-        if self.queue.ended().is_some() {
+        if self.reader.queue().ended().is_some() {
             return Ok(());
         }
         let Some(flushed) = self.handle.shared.outgoing.drain_subscription(self.sid) else {
@@ -115,40 +115,40 @@ impl Subscriber {
 
     /// How many messages found no room in the queue, or made it, since the beginning. Exact.
     pub fn dropped(&self) -> u64 {
-        self.queue.losses().dropped
+        self.reader.queue().losses().dropped
     }
 
     /// How many bytes of headers and payload they were.
     pub fn dropped_bytes(&self) -> u64 {
-        self.queue.losses().dropped_bytes
+        self.reader.queue().losses().dropped_bytes
     }
 
     /// How many messages gave their place to a later one of the same subject, since the beginning:
     /// [`WhenFull::LatestPerSubject`](crate::WhenFull::LatestPerSubject).
     pub fn replaced(&self) -> u64 {
-        self.queue.losses().replaced
+        self.reader.queue().losses().replaced
     }
 
     /// How many messages wait to be read, and how many bytes of headers and payload they are.
     pub fn queued(&self) -> (usize, usize) {
-        self.queue.queued()
+        self.reader.queue().queued()
     }
 
     /// Why the stream has ended or will, if the server refused the subscription: perhaps long after
     /// it was made, when permissions change.
     pub fn refused(&self) -> Option<SubscribeErrorKind> {
-        match self.queue.ended() {
+        match self.reader.queue().ended() {
             Some(End::Refused(kind)) => Some(kind),
             Some(End::Done | End::Failed(_)) | None => None,
         }
     }
 
     fn end(&self, max: Option<u64>) -> Result<(), UnsubscribeError> {
-        if self.queue.ended().is_some() {
+        if self.reader.queue().ended().is_some() {
             return Ok(());
         }
         if max.is_none_or(|max| max == 0) {
-            self.queue.end(End::Done);
+            self.reader.queue().end(End::Done);
         }
         match self
             .handle
@@ -166,7 +166,7 @@ impl Stream for Subscriber {
     type Item = Message;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.queue.poll_next(cx)
+        self.get_mut().reader.poll_next(cx)
     }
 }
 
