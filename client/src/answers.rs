@@ -16,8 +16,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::error::{RequestError, RequestErrorKind};
 use crate::handle::Handle;
 use crate::message::{Message, Subject};
-use crate::publish::{checked, send_request};
+use crate::outgoing::Outgoing;
+use crate::publish::{checked, send};
 use crate::queue::{End, Queue};
+use crate::request::Request;
 
 type Sentinel = Box<dyn Fn(&Message) -> bool + Send + Sync>;
 
@@ -41,11 +43,9 @@ type Sentinel = Box<dyn Fn(&Message) -> bool + Send + Sync>;
 /// ```
 #[derive(Default)]
 pub struct RequestMany {
-    payload: Bytes,
-    headers: Option<HeaderMap>,
+    request: Request,
     max: Option<u64>,
     idle: Option<Duration>,
-    timeout: Option<Option<Duration>>, // None: what the client's options say.
     sentinel: Option<Sentinel>,
 }
 
@@ -58,14 +58,14 @@ impl RequestMany {
     /// What is asked.
     #[must_use]
     pub fn payload(mut self, payload: impl Into<Bytes>) -> Self {
-        self.payload = payload.into();
+        self.request = self.request.payload(payload);
         self
     }
 
     /// Its headers.
     #[must_use]
     pub fn headers(mut self, headers: HeaderMap) -> Self {
-        self.headers = Some(headers);
+        self.request = self.request.headers(headers);
         self
     }
 
@@ -88,7 +88,7 @@ impl RequestMany {
     /// the client's options say for a request.
     #[must_use]
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.timeout = Some(timeout.into());
+        self.request = self.request.timeout(timeout);
         self
     }
 
@@ -106,8 +106,8 @@ impl RequestMany {
         handle: &Arc<Handle>,
     ) -> Result<Answers, RequestError> {
         let options = &handle.shared.options;
-        let deadline = self.timeout.unwrap_or(options.request_timeout);
-        let deadline = deadline.and_then(|timeout| Instant::now().checked_add(timeout));
+        let wait = self.request.wait(handle);
+        let deadline = wait.and_then(|wait| Instant::now().checked_add(wait));
         let subject_bytes = checked(subject)?;
         let queue = Arc::new(Queue::new(options.queue));
         let replies = &handle.shared.replies;
@@ -132,11 +132,11 @@ impl RequestMany {
         let publication = Publication {
             subject: subject_bytes,
             reply: Some(&reply),
-            headers: self.headers.as_ref(),
-            payload: &self.payload,
+            headers: self.request.headers.as_ref(),
+            payload: &self.request.payload,
         };
         // What finds no room until the deadline is not sent.
-        let sending = send_request(&publication, handle);
+        let sending = send(&publication, handle, Outgoing::request);
         match deadline {
             None => sending.await?,
             Some(deadline) => match tokio::time::timeout_at(deadline, sending).await {
@@ -151,7 +151,7 @@ impl RequestMany {
 impl fmt::Debug for RequestMany {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestMany")
-            .field("payload", &self.payload)
+            .field("payload", &self.request.payload)
             .field("max", &self.max)
             .field("idle", &self.idle)
             .finish_non_exhaustive()

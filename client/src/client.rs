@@ -16,7 +16,7 @@ use crate::error::{
 use crate::events::{EVENTS_MAX, Events};
 use crate::handle::Handle;
 use crate::message::{Message, Subject, has_no_blank};
-use crate::outgoing::{DrainReport, Phase};
+use crate::outgoing::{DrainReport, Outgoing, Phase};
 use crate::publish::{checked, send};
 use crate::queue::Queue;
 use crate::request::{Request, request};
@@ -149,7 +149,7 @@ impl Client {
             headers,
             payload,
         };
-        send(&publication, &self.handle).await
+        send(&publication, &self.handle, Outgoing::publish).await
     }
 
     /// Waits until the server has handled everything published so far: what it delivers of that is

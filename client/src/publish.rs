@@ -7,7 +7,7 @@ use dunlin_protocol::encode::Publication;
 use crate::error::{PublishError, PublishErrorKind};
 use crate::handle::Handle;
 use crate::message::is_publishable;
-use crate::outgoing::Untaken;
+use crate::outgoing::{Outgoing, Untaken};
 
 /// The bytes of `subject`, if it can be published to.
 pub(crate) fn checked(subject: &str) -> Result<&[u8], PublishError> {
@@ -23,12 +23,12 @@ pub(crate) fn checked(subject: &str) -> Result<&[u8], PublishError> {
     }
 }
 
-/// Sends a message, as soon as there is room for it.
-pub(crate) async fn send(
+/// Sends a message, as soon as there is room for it; `put` says as what.
+pub(crate) async fn send<T>(
     publication: &Publication<'_>,
     handle: &Handle,
-) -> Result<(), PublishError> {
-    let outgoing = &handle.shared.outgoing;
+    put: impl Fn(&Outgoing, &Publication<'_>) -> Result<T, Untaken>,
+) -> Result<T, PublishError> {
     #[cfg(feature = "tracing")]
     let headers = carried(publication, handle);
     #[cfg(feature = "tracing")]
@@ -36,23 +36,8 @@ pub(crate) async fn send(
         headers: headers.as_ref().or(publication.headers),
         ..*publication
     };
-    when_there_is_room(handle, || outgoing.publish(publication)).await
-}
-
-/// Sends a request, as soon as there is room for it.
-pub(crate) async fn send_request(
-    publication: &Publication<'_>,
-    handle: &Handle,
-) -> Result<(), PublishError> {
     let outgoing = &handle.shared.outgoing;
-    #[cfg(feature = "tracing")]
-    let headers = carried(publication, handle);
-    #[cfg(feature = "tracing")]
-    let publication = &Publication {
-        headers: headers.as_ref().or(publication.headers),
-        ..*publication
-    };
-    when_there_is_room(handle, || outgoing.request(publication)).await
+    when_there_is_room(handle, || put(outgoing, publication)).await
 }
 
 /// The headers with the trace that this is part of, as far as the server takes any.
@@ -63,23 +48,25 @@ fn carried(publication: &Publication<'_>, handle: &Handle) -> Option<dunlin_prot
 }
 
 /// Does not wait in the usual case. A dropped future has sent nothing.
-async fn when_there_is_room(
+async fn when_there_is_room<T>(
     handle: &Handle,
-    put: impl Fn() -> Result<(), Untaken>,
-) -> Result<(), PublishError> {
+    put: impl Fn() -> Result<T, Untaken>,
+) -> Result<T, PublishError> {
     let mut outcome = put();
-    while outcome == Err(Untaken::NoRoom) {
+    while matches!(outcome, Err(Untaken::NoRoom)) {
         let mut room = pin!(handle.shared.outgoing.room().notified());
         // Registered before the second look, so that room made in between is not missed.
         room.as_mut().enable();
         outcome = put();
-        if outcome == Err(Untaken::NoRoom) {
+        if matches!(outcome, Err(Untaken::NoRoom)) {
             room.await;
             outcome = put();
         }
     }
     match outcome {
+        Ok(taken) => Ok(taken),
         Err(Untaken::Refused(kind)) => Err(kind.into()),
-        _ => Ok(()),
+        // Where there is none, the buffer is made to have it or the message is refused.
+        Err(Untaken::NoRoom | Untaken::TooOld { .. }) => Err(PublishErrorKind::BufferFull.into()),
     }
 }

@@ -11,7 +11,8 @@ use tokio::time::timeout;
 use crate::error::{RequestError, RequestErrorKind};
 use crate::handle::Handle;
 use crate::message::Message;
-use crate::publish::{checked, send_request};
+use crate::outgoing::Outgoing;
+use crate::publish::{checked, send};
 use crate::replies::Replies;
 
 /// A request that says more than subject and payload, for
@@ -25,8 +26,8 @@ use crate::replies::Replies;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Request {
-    payload: Bytes,
-    headers: Option<HeaderMap>,
+    pub(crate) payload: Bytes,
+    pub(crate) headers: Option<HeaderMap>,
     timeout: Option<Option<Duration>>, // None: what the client's options say.
 }
 
@@ -62,10 +63,14 @@ impl Request {
         subject: &str,
         handle: &Handle,
     ) -> Result<Message, RequestError> {
-        let wait = self
-            .timeout
-            .unwrap_or(handle.shared.options.request_timeout);
+        let wait = self.wait(handle);
         request(subject, &self.payload, self.headers.as_ref(), wait, handle).await
+    }
+
+    /// How long to wait; none for ever.
+    pub(crate) fn wait(&self, handle: &Handle) -> Option<Duration> {
+        self.timeout
+            .unwrap_or(handle.shared.options.request_timeout)
     }
 }
 
@@ -90,7 +95,7 @@ pub(crate) async fn request(
         payload,
     };
     let exchange = async {
-        send_request(&publication, handle).await?;
+        send(&publication, handle, Outgoing::request).await?;
         match answer.await {
             Ok(Ok(message)) => Ok(message),
             Ok(Err(kind)) => Err(RequestError::with_detail(kind, format!("{subject:?}"))),
