@@ -7,6 +7,7 @@ use std::task::Poll;
 
 use futures_core::Stream;
 
+use super::record::Record;
 use super::{ServiceError, State, refused};
 use crate::client::Client;
 use crate::message::{Message, Subject};

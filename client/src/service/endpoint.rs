@@ -83,7 +83,11 @@ pub struct EndpointBuilder {
     queue: Option<Subject>,
     metadata: Metadata,
     options: SubscribeOptions,
+    data: Option<Data>,
 }
+
+/// Makes what an endpoint adds to its figures, as JSON text.
+type Data = Box<dyn Fn() -> String + Send + Sync>;
 
 impl EndpointBuilder {
     pub(super) fn new(inner: Arc<Inner>, prefix: Option<Subject>, queue: Option<Subject>) -> Self {
@@ -94,6 +98,7 @@ impl EndpointBuilder {
             queue,
             metadata: Metadata::new(),
             options: SubscribeOptions::new(),
+            data: None,
         }
     }
 
@@ -119,6 +124,15 @@ impl EndpointBuilder {
     /// What else is to be known of it. Default: nothing.
     pub fn metadata(mut self, metadata: impl IntoIterator<Item = (String, String)>) -> Self {
         self.metadata = metadata.into_iter().collect();
+        self
+    }
+
+    /// What it adds of its own to its figures, as JSON text, made whenever somebody asks for them;
+    /// what is no JSON is told as a string. Default: nothing.
+    ///
+    /// It is called by the task that answers for the service, which it must not hold up.
+    pub fn stats_data(mut self, data: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.data = Some(Box::new(data));
         self
     }
 
@@ -153,6 +167,7 @@ impl EndpointBuilder {
             queue: self.queue,
             metadata: self.metadata,
             sid: requests.sid(),
+            data: self.data,
             figures: Mutex::default(),
         });
         self.inner.state.add(Arc::clone(&state));
@@ -237,6 +252,7 @@ pub(super) struct EndpointState {
     queue: Option<Subject>,
     metadata: Metadata,
     pub(super) sid: u64,
+    data: Option<Data>,
     figures: Mutex<Figures>,
 }
 
@@ -259,6 +275,7 @@ impl EndpointState {
     }
 
     pub(super) fn stats(&self) -> EndpointStats {
+        let data = self.data.as_ref().map(|data| data());
         let figures = self.figures();
         let requests = u32::try_from(figures.requests).unwrap_or(u32::MAX);
         EndpointStats {
@@ -270,6 +287,7 @@ impl EndpointState {
             last_error: figures.last_error.clone(),
             processing_time: figures.processing,
             average_processing_time: figures.processing / requests.max(1),
+            data,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Metadata;
 
@@ -90,62 +90,99 @@ pub struct EndpointStats {
     pub processing_time: Duration,
     /// How long one took.
     pub average_processing_time: Duration,
+    /// What the endpoint adds of its own, as JSON text; none where it adds nothing.
+    pub data: Option<String>,
 }
 
-/// The three answers: how one is read, and what it is called on the wire.
+/// How an instance names itself in each of its answers.
+pub(super) struct Identity {
+    pub(super) name: String,
+    pub(super) id: String,
+    pub(super) version: String,
+    pub(super) metadata: Metadata,
+}
+
+/// The three answers: what each is called on the wire, and what it says besides who says it.
 pub(super) trait Record: Sized {
     const TYPE: &'static str;
 
-    /// None if it is no such answer.
-    fn from_json(value: &Value) -> Option<Self>;
-}
+    fn identity(&self) -> Identity;
 
-impl Ping {
-    pub(super) fn to_json(&self) -> Vec<u8> {
-        text(head(
-            Self::TYPE,
-            &self.name,
-            &self.id,
-            &self.version,
-            &self.metadata,
-        ))
+    fn members(&self) -> Vec<(&'static str, Value)>;
+
+    /// None if it is no such answer.
+    fn of(identity: Identity, value: &Value) -> Option<Self>;
+
+    fn to_json(&self) -> Vec<u8> {
+        let who = self.identity();
+        let head = [
+            ("type", json!(Self::TYPE)),
+            ("name", json!(who.name)),
+            ("id", json!(who.id)),
+            ("version", json!(who.version)),
+            ("metadata", json!(who.metadata)), // An empty object where there is none; never null.
+        ];
+        let members = head.into_iter().chain(self.members());
+        let own = |(key, value): (&str, Value)| (key.to_owned(), value);
+        let object = Value::Object(members.map(own).collect());
+        object.to_string().into_bytes()
+    }
+
+    /// None if it is no such answer.
+    fn from_json(value: &Value) -> Option<Self> {
+        let identity = Identity {
+            name: string(value, "name")?,
+            id: string(value, "id")?,
+            version: string(value, "version")?,
+            metadata: metadata(value),
+        };
+        Self::of(identity, value)
     }
 }
 
 impl Record for Ping {
     const TYPE: &'static str = "io.nats.micro.v1.ping_response";
 
-    fn from_json(value: &Value) -> Option<Self> {
-        Some(Self {
-            name: string(value, "name")?,
-            id: string(value, "id")?,
-            version: string(value, "version")?,
-            metadata: metadata(value),
-        })
+    fn identity(&self) -> Identity {
+        identity(&self.name, &self.id, &self.version, &self.metadata)
     }
-}
 
-impl Info {
-    pub(super) fn to_json(&self) -> Vec<u8> {
-        let endpoints: Vec<_> = self.endpoints.iter().map(EndpointInfo::to_value).collect();
-        let (name, id, version) = (&self.name, &self.id, &self.version);
-        let mut object = head(Self::TYPE, name, id, version, &self.metadata);
-        object.insert("description".to_owned(), json!(self.description));
-        object.insert("endpoints".to_owned(), Value::Array(endpoints));
-        text(object)
+    fn members(&self) -> Vec<(&'static str, Value)> {
+        Vec::new()
+    }
+
+    fn of(identity: Identity, _value: &Value) -> Option<Self> {
+        Some(Self {
+            name: identity.name,
+            id: identity.id,
+            version: identity.version,
+            metadata: identity.metadata,
+        })
     }
 }
 
 impl Record for Info {
     const TYPE: &'static str = "io.nats.micro.v1.info_response";
 
-    fn from_json(value: &Value) -> Option<Self> {
+    fn identity(&self) -> Identity {
+        identity(&self.name, &self.id, &self.version, &self.metadata)
+    }
+
+    fn members(&self) -> Vec<(&'static str, Value)> {
+        let endpoints = self.endpoints.iter().map(EndpointInfo::to_value);
+        vec![
+            ("description", json!(self.description)),
+            ("endpoints", endpoints.collect()),
+        ]
+    }
+
+    fn of(identity: Identity, value: &Value) -> Option<Self> {
         Some(Self {
-            name: string(value, "name")?,
-            id: string(value, "id")?,
-            version: string(value, "version")?,
+            name: identity.name,
+            id: identity.id,
+            version: identity.version,
+            metadata: identity.metadata,
             description: string(value, "description").unwrap_or_default(),
-            metadata: metadata(value),
             endpoints: list(value, EndpointInfo::from_value)?,
         })
     }
@@ -171,26 +208,27 @@ impl EndpointInfo {
     }
 }
 
-impl Stats {
-    pub(super) fn to_json(&self) -> Vec<u8> {
-        let endpoints: Vec<_> = self.endpoints.iter().map(EndpointStats::to_value).collect();
-        let (name, id, version) = (&self.name, &self.id, &self.version);
-        let mut object = head(Self::TYPE, name, id, version, &self.metadata);
-        object.insert("started".to_owned(), json!(self.started));
-        object.insert("endpoints".to_owned(), Value::Array(endpoints));
-        text(object)
-    }
-}
-
 impl Record for Stats {
     const TYPE: &'static str = "io.nats.micro.v1.stats_response";
 
-    fn from_json(value: &Value) -> Option<Self> {
+    fn identity(&self) -> Identity {
+        identity(&self.name, &self.id, &self.version, &self.metadata)
+    }
+
+    fn members(&self) -> Vec<(&'static str, Value)> {
+        let endpoints = self.endpoints.iter().map(EndpointStats::to_value);
+        vec![
+            ("started", json!(self.started)),
+            ("endpoints", endpoints.collect()),
+        ]
+    }
+
+    fn of(identity: Identity, value: &Value) -> Option<Self> {
         Some(Self {
-            name: string(value, "name")?,
-            id: string(value, "id")?,
-            version: string(value, "version")?,
-            metadata: metadata(value),
+            name: identity.name,
+            id: identity.id,
+            version: identity.version,
+            metadata: identity.metadata,
             started: string(value, "started").unwrap_or_default(),
             endpoints: list(value, EndpointStats::from_value)?,
         })
@@ -199,7 +237,7 @@ impl Record for Stats {
 
 impl EndpointStats {
     fn to_value(&self) -> Value {
-        json!({
+        let mut value = json!({
             "name": self.name,
             "subject": self.subject,
             "queue_group": self.queue_group,
@@ -208,7 +246,11 @@ impl EndpointStats {
             "last_error": self.last_error,
             "processing_time": nanos(self.processing_time),
             "average_processing_time": nanos(self.average_processing_time),
-        })
+        });
+        if let Some(data) = &self.data {
+            value["data"] = serde_json::from_str(data).unwrap_or_else(|_| json!(data));
+        }
+        value
     }
 
     fn from_value(value: &Value) -> Option<Self> {
@@ -222,30 +264,21 @@ impl EndpointStats {
             last_error: string(value, "last_error").unwrap_or_default(),
             processing_time: Duration::from_nanos(number("processing_time")),
             average_processing_time: Duration::from_nanos(number("average_processing_time")),
+            data: match value.get("data") {
+                None | Some(Value::Null) => None,
+                Some(data) => Some(data.to_string()),
+            },
         })
     }
 }
 
-fn head(
-    kind: &str,
-    name: &str,
-    id: &str,
-    version: &str,
-    metadata: &Metadata,
-) -> Map<String, Value> {
-    let members = [
-        ("type", json!(kind)),
-        ("name", json!(name)),
-        ("id", json!(id)),
-        ("version", json!(version)),
-        ("metadata", json!(metadata)), // An empty object where there is none; never null.
-    ];
-    let own = |(key, value): (&str, Value)| (key.to_owned(), value);
-    members.into_iter().map(own).collect()
-}
-
-fn text(object: Map<String, Value>) -> Vec<u8> {
-    Value::Object(object).to_string().into_bytes()
+fn identity(name: &str, id: &str, version: &str, metadata: &Metadata) -> Identity {
+    Identity {
+        name: name.to_owned(),
+        id: id.to_owned(),
+        version: version.to_owned(),
+        metadata: metadata.clone(),
+    }
 }
 
 fn string(value: &Value, key: &str) -> Option<String> {

@@ -90,6 +90,7 @@ async fn whoever_asks_finds_who_is_there() {
         .name("plain")
         .without_queue_group()
         .metadata([("k".to_owned(), "v".to_owned())])
+        .stats_data(|| r#"{"depth":3}"#.to_owned())
         .add("some.where.*");
     let _one = one.await.unwrap();
 
@@ -113,6 +114,7 @@ async fn whoever_asks_finds_who_is_there() {
     assert_eq!(stats, [other.stats()]);
     let endpoint = &stats[0].endpoints[0];
     assert_eq!((&*endpoint.name, &*endpoint.queue_group), ("plain", ""));
+    assert_eq!(endpoint.data.as_deref(), Some(r#"{"depth":3}"#));
     let info = Discovery::new().name("other").info(&asking).await.unwrap();
     assert_eq!(
         info[0].endpoints[0].metadata,
