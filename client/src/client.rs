@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 use crate::answers::{Answers, RequestMany};
 use crate::command::{Confirmed, Ending};
 use crate::error::{
-    DrainError, DrainErrorKind, FlushError, FlushErrorKind, PublishError, RequestError,
-    SubscribeError, SubscribeErrorKind,
+    DrainError, DrainErrorKind, FlushError, FlushErrorKind, PublishError, PublishErrorKind,
+    RequestError, SubscribeError, SubscribeErrorKind,
 };
 use crate::events::{EVENTS_MAX, Events};
 use crate::handle::Handle;
@@ -70,7 +70,7 @@ impl Client {
     ///
     /// The subject is malformed, the message is larger than the server takes, the reconnect buffer
     /// is full, or the client is closed. That a server does not allow the subject is told later, by
-    /// [`Event::ServerError`](crate::Event::ServerError).
+    /// [`Event::ServerError`](crate::Event::ServerError); [`Client::publish_confirmed`] waits for it.
     ///
     /// # Cancel safety
     ///
@@ -134,6 +134,39 @@ impl Client {
         let (subject, reply) = (subject.as_ref(), reply.as_ref());
         self.send(subject, Some(reply), Some(&headers), payload.as_ref())
             .await
+    }
+
+    /// Publishes a message and waits until the server has taken it: costs a round trip, which calls
+    /// made at the same time share.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::publish`], and: the server does not allow it
+    /// ([`PermissionDenied`](crate::PublishErrorKind::PermissionDenied)); there is no connection, or
+    /// it was lost before the server confirmed
+    /// ([`Disconnected`](crate::PublishErrorKind::Disconnected)). Nothing waits for a connection.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future may have published the message.
+    pub async fn publish_confirmed(
+        &self,
+        subject: impl AsRef<str>,
+        payload: impl AsRef<[u8]>,
+    ) -> Result<(), PublishError> {
+        let subject = subject.as_ref();
+        let publication = Publication {
+            subject: checked(subject)?,
+            reply: None,
+            headers: None,
+            payload: payload.as_ref(),
+        };
+        let taken = send(&publication, &self.handle, Outgoing::confirm).await?;
+        match taken.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(kind)) => Err(PublishError::with_detail(kind, format!("{subject:?}"))),
+            Err(_) => Err(PublishErrorKind::Closed.into()),
+        }
     }
 
     async fn send(

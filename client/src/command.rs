@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::error::{FlushErrorKind, SubscribeErrorKind};
+use crate::error::{FlushErrorKind, PublishErrorKind, SubscribeErrorKind};
 use crate::message::Subject;
 use crate::queue::Queue;
 
@@ -14,6 +14,9 @@ pub(crate) type Flushed = oneshot::Sender<Result<(), FlushErrorKind>>;
 pub(crate) type Ending = oneshot::Receiver<Result<(), FlushErrorKind>>;
 /// Told when the server has a subscription, or will not.
 pub(crate) type Confirmed = oneshot::Sender<Result<(), SubscribeErrorKind>>;
+
+/// Told when the server has taken a message, or refused it.
+pub(crate) type Taken = oneshot::Sender<Result<(), PublishErrorKind>>;
 
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -30,6 +33,11 @@ pub(crate) enum Command {
     },
     /// A PING is on its way.
     Flush(Flushed),
+    /// A message to `subject` is on its way, and a PING behind it.
+    Confirm {
+        subject: Subject,
+        taken: Taken,
+    },
     /// End all subscriptions and notice when that is done. Nothing is asked for after this.
     Drain,
 }

@@ -19,9 +19,10 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use dunlin_protocol::{ServerLimits, ServerParser, encode};
 
-use crate::command::{Command, Flushed};
+use crate::command::{Command, Flushed, Taken};
 use crate::engine::table::Table;
-use crate::error::FlushErrorKind;
+use crate::error::{FlushErrorKind, PublishErrorKind};
+use crate::message::Subject;
 use crate::notice::{LinkError, Notice};
 use crate::replies::Replies;
 use crate::statistics::Tally;
@@ -94,6 +95,8 @@ enum Await {
     /// The last line on this connection: another one takes over.
     Farewell,
     Flush(Flushed),
+    /// The message to this subject that lies right before it was taken; none once it was refused.
+    Publish(Subject, Option<Taken>),
     /// The subscription with this sid is in force.
     Subscribe(u64),
     /// Nothing more comes for this sid.
@@ -157,6 +160,10 @@ impl Engine {
                 Await::Flush(flushed) => {
                     let _ = flushed.send(Err(FlushErrorKind::Disconnected));
                 }
+                Await::Publish(_, taken) => {
+                    let lost = |taken: Taken| taken.send(Err(PublishErrorKind::Disconnected));
+                    let _ = taken.map(lost);
+                }
                 Await::Unsubscribe(sid, flushed) => {
                     self.table.unsubscribe(sid, None);
                     let _ = flushed.send(Err(FlushErrorKind::Disconnected));
@@ -190,6 +197,9 @@ impl Engine {
                 self.await_pong(Await::Unsubscribe(sid, flushed), covers);
             }
             Command::Flush(flushed) => self.await_pong(Await::Flush(flushed), covers),
+            Command::Confirm { subject, taken } => {
+                self.await_pong(Await::Publish(subject, Some(taken)), covers);
+            }
             Command::Drain => {
                 self.table.write_end(&mut self.control);
                 self.ping(Await::Drain);

@@ -164,6 +164,11 @@ pub enum PublishErrorKind {
     BufferFull,
     /// A value could not be written as JSON.
     InvalidPayload,
+    /// The server does not allow it; only where the call waits for the server.
+    PermissionDenied,
+    /// There is no connection, or it was lost before the server confirmed: then the message may
+    /// arrive or not. Only where the call waits for the server.
+    Disconnected,
     /// The connection is closed, or is being drained.
     Closed,
 }
@@ -176,6 +181,8 @@ impl fmt::Display for PublishErrorKind {
             Self::HeadersUnsupported => "server takes no headers",
             Self::BufferFull => "not connected and the reconnect buffer is full",
             Self::InvalidPayload => "payload is not the json that was wanted",
+            Self::PermissionDenied => "server does not allow the publish",
+            Self::Disconnected => "no connection on which the server confirmed",
             Self::Closed => "connection is closed",
         })
     }
@@ -283,6 +290,8 @@ impl From<PublishError> for RequestError {
                 PublishErrorKind::HeadersUnsupported => RequestErrorKind::HeadersUnsupported,
                 PublishErrorKind::BufferFull => RequestErrorKind::BufferFull,
                 PublishErrorKind::InvalidPayload => RequestErrorKind::InvalidPayload,
+                PublishErrorKind::PermissionDenied => RequestErrorKind::PermissionDenied,
+                PublishErrorKind::Disconnected => RequestErrorKind::Disconnected,
                 PublishErrorKind::Closed => RequestErrorKind::Closed,
             },
             detail: error.detail,

@@ -21,7 +21,7 @@
 //! - `publish` is written at once when the connection is idle and together with others when it is
 //!   busy; no flush is needed for that. `subscribe` returns when the server has the subscription.
 //! - A refusal by the server is an error of the call it belongs to, as far as the server says which
-//!   that is, and an [`Event`] besides.
+//!   that is and the call waits for it ([`Client::publish_confirmed`]), and an [`Event`] besides.
 //! - Everything that grows has a bound ([`ConnectOptions`], [`WhenFull`]), and everything that is
 //!   dropped, or may be lost with a connection, has a counter ([`Subscriber::dropped`],
 //!   [`Statistics`], [`DrainReport`]).

@@ -17,7 +17,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::command::{Command, Confirmed, Sink};
 use crate::engine::Engine;
-use crate::error::{FlushErrorKind, RequestErrorKind, SubscribeErrorKind};
+use crate::error::{FlushErrorKind, PublishErrorKind, RequestErrorKind, SubscribeErrorKind};
 use crate::message::Subject;
 use crate::queue::Queue;
 use crate::replies::Replies;
@@ -74,6 +74,25 @@ impl Outgoing {
     /// Appends one request, and before the first one the subscription for its answer.
     pub(crate) fn request(&self, publication: &Publication<'_>) -> Result<(), Untaken> {
         self.append(publication, true)
+    }
+
+    /// Appends one message and asks to hear when the server has taken it; not without a connection.
+    pub(crate) fn confirm(
+        &self,
+        publication: &Publication<'_>,
+    ) -> Result<oneshot::Receiver<Result<(), PublishErrorKind>>, Untaken> {
+        let mut state = self.lock();
+        let body_len = state.check(publication, self.limits);
+        if matches!(state.phase, Phase::Pending | Phase::Disconnected) {
+            return Err(Untaken::Refused(PublishErrorKind::Disconnected));
+        }
+        state.append(publication, body_len?);
+        let (taken, receiver) = oneshot::channel();
+        state.buffer.extend_from_slice(encode::PING);
+        let subject = Subject::from_wire(publication.subject);
+        state.ask(Command::Confirm { subject, taken });
+        unlock_and_wake(state);
+        Ok(receiver)
     }
 
     fn append(&self, publication: &Publication<'_>, is_request: bool) -> Result<(), Untaken> {

@@ -114,6 +114,18 @@ impl Client {
         wait(&self.handle, self.client.publish(subject, payload))
     }
 
+    /// Publishes a message and waits until the server has taken it.
+    pub fn publish_confirmed(
+        &self,
+        subject: impl AsRef<str>,
+        payload: impl AsRef<[u8]>,
+    ) -> Result<(), PublishError> {
+        wait(
+            &self.handle,
+            self.client.publish_confirmed(subject, payload),
+        )
+    }
+
     /// Publishes a message that asks for answers on `reply`.
     pub fn publish_with_reply(
         &self,

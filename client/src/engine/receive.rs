@@ -4,7 +4,7 @@ use bytes::{Buf, BytesMut};
 use dunlin_protocol::{Info, ServerOp, ServerStep, encode};
 
 use super::{Await, CONTROL_MAX, Engine};
-use crate::error::{RequestErrorKind, SubscribeErrorKind};
+use crate::error::{PublishErrorKind, RequestErrorKind, SubscribeErrorKind};
 use crate::notice::{LinkError, Notice};
 use crate::refusal::{ServerError, ServerErrorKind, Verdict};
 
@@ -99,6 +99,9 @@ impl Engine {
             Await::Flush(flushed) => {
                 let _ = flushed.send(Ok(())); // The caller may have given up.
             }
+            Await::Publish(_, taken) => {
+                let _ = taken.map(|taken| taken.send(Ok(())));
+            }
             Await::Subscribe(sid) => self.table.confirm(sid),
             Await::Unsubscribe(sid, flushed) => {
                 self.table.unsubscribe(sid, None);
@@ -113,7 +116,8 @@ impl Engine {
     fn refused(&mut self, error: ServerError) -> Result<(), LinkError> {
         match &error.kind {
             ServerErrorKind::PublishDenied(subject) => {
-                self.replies.refuse(subject);
+                // Of another publish there is the notice alone.
+                let _ = self.refuse_publish(subject) || self.replies.refuse(subject);
             }
             ServerErrorKind::ReplyDenied(reply) => {
                 if let Some(token) = self.replies.token(reply.as_bytes()) {
@@ -152,6 +156,18 @@ impl Engine {
             }
             Verdict::Reconnect | Verdict::GiveUp => Err(LinkError::Refused(error)),
         }
+    }
+
+    /// Fails the oldest call that waits for a message to `subject` to be taken; false if none does.
+    /// The refusal stands before its PONG.
+    fn refuse_publish(&mut self, subject: &str) -> bool {
+        let mut waiting = self.awaiting.iter_mut();
+        let refused = waiting.find_map(|awaited| match &mut awaited.what {
+            Await::Publish(to, taken) if *to == *subject => taken.take(),
+            _ => None,
+        });
+        let refused = refused.map(|taken| taken.send(Err(PublishErrorKind::PermissionDenied)));
+        refused.is_some()
     }
 
     fn refuse_all(&mut self, sids: &[u64], kind: SubscribeErrorKind) {

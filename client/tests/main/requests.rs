@@ -159,6 +159,54 @@ async fn a_refused_request_is_an_error_of_that_request() {
 }
 
 #[tokio::test]
+async fn a_confirmed_publish_knows_what_became_of_it() {
+    let config = "authorization: { users: [{ user: a, password: b, \
+        permissions: { publish: { deny: [\"secret.>\"] } } }] }";
+    let Some(server) = Server::configured(config).await else {
+        return;
+    };
+    let options = ConnectOptions::new().user_and_password("a", "b");
+    let client = server.connect_as(options).await;
+    let mut open = client.subscribe("open").await.unwrap();
+    let (taken, refused, other) = tokio::join!(
+        client.publish_confirmed("open", "x"),
+        client.publish_confirmed("secret.a", "x"),
+        client.publish_confirmed("secret.b", "x"),
+    );
+    taken.unwrap();
+    assert_eq!(text(&next(&mut open).await), "x");
+    for error in [refused.unwrap_err(), other.unwrap_err()] {
+        assert_eq!(error.kind(), PublishErrorKind::PermissionDenied);
+        assert!(error.to_string().contains("secret."), "{error}");
+    }
+    client.publish_confirmed("open", "y").await.unwrap();
+    client.drain().await.unwrap();
+    let closed = client.publish_confirmed("open", "z").await.unwrap_err();
+    assert_eq!(closed.kind(), PublishErrorKind::Closed);
+}
+
+#[tokio::test]
+async fn a_publish_that_was_not_confirmed_says_so() {
+    let server = Scripted::start().await;
+    let (client, mut peer) = server.connect(ConnectOptions::new()).await;
+    let publishing = tokio::spawn({
+        let client = client.clone();
+        async move { client.publish_confirmed("a", "x").await }
+    });
+    peer.expect("PUB a 1").await;
+    peer.expect("x").await;
+    peer.expect("PING").await;
+    // Of another one, which nobody waits for.
+    peer.say("-ERR 'Permissions Violation for Publish to \"b\"'\r\n")
+        .await;
+    drop((peer, server));
+    let lost = publishing.await.unwrap().unwrap_err();
+    assert_eq!(lost.kind(), PublishErrorKind::Disconnected);
+    let unsent = client.publish_confirmed("a", "x").await.unwrap_err();
+    assert_eq!(unsent.kind(), PublishErrorKind::Disconnected);
+}
+
+#[tokio::test]
 async fn an_answer_to_nobody_is_counted() {
     let server = Scripted::start().await;
     let (client, mut peer) = server.connect(ConnectOptions::new()).await;
