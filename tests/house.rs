@@ -101,6 +101,12 @@ const CLIENT_SYNC: [&str; 7] = [
 /// Where the command line must not await.
 const CLI_SYNC: [&str; 6] = ["context", "failure", "json", "template", "text", "view"];
 
+/// The rooms of the client from top to bottom: each may name only those behind it.
+const CLIENT_ROOMS: &str = "service json blocking connect client answers request subscriber \
+    subscribe publish trace handle driver shared dial pool websocket options auth outgoing engine \
+    sift notice replies command queue tls transport events refusal statistics ids message address \
+    error";
+
 /// One source file.
 struct Source {
     path: PathBuf,
@@ -193,6 +199,28 @@ fn no_function_is_longer_than_seventy_lines() {
 fn rooms_import_only_what_lies_below_them() {
     let mut up = arrows_up("server/src", SERVER_FLOORS);
     up.extend(arrows_up("cli/src", &CLI_FLOORS));
+    assert_none("arrows that run up", up);
+}
+
+#[test]
+fn rooms_of_the_client_name_only_rooms_below_them() {
+    let rooms: Vec<_> = CLIENT_ROOMS.split_whitespace().collect();
+    let floor = |room: &str| rooms.iter().position(|known| *known == room);
+    let mut up = Vec::new();
+    for source in sources(&["client/src"]) {
+        let room = source.room();
+        let named = source.named();
+        // What begins with a capital is a type of the crate's face, which blocking wraps.
+        for named in named
+            .into_iter()
+            .filter(|name| name.starts_with(char::is_lowercase))
+        {
+            let is_below = floor(&room).is_some() && floor(&named) > floor(&room);
+            if room != "lib" && named != room && !is_below {
+                up.push(format!("{} names crate::{named}", source.name()));
+            }
+        }
+    }
     assert_none("arrows that run up", up);
 }
 
