@@ -13,19 +13,33 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
+mod latency;
+mod link;
+
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Failure> {
+fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [client, work, count, url] = arguments.as_slice() else {
-        return Err("client-cost dunlin|async-nats WORK COUNT HOST:PORT".into());
+        return Err("client-cost dunlin|async-nats|both WORK COUNT HOST:PORT".into());
     };
-    let count: u64 = count.parse()?;
+    let mut builder = match work.ends_with("threads") {
+        true => tokio::runtime::Builder::new_multi_thread(),
+        false => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = builder.enable_all().build()?;
+    runtime.block_on(run(client, work, count.parse()?, url))
+}
+
+async fn run(client: &str, work: &str, count: u64, url: &str) -> Result<(), Failure> {
     let began = (cpu_micros()?, Instant::now());
-    match (client.as_str(), work.as_str()) {
+    match (client, work) {
         ("feed", size) => return feed(url, count, size.parse()?).await,
         ("answer", _) => return answer(url).await,
+        ("both", "latency" | "latency-threads") => {
+            return latency::compare(url, count, work).await;
+        }
+        ("dunlin", "link" | "link-threads") => return link::compare(count).await,
         ("dunlin", "publish16") => dunlin_publish(url, count, 16).await?,
         ("dunlin", "publish128") => dunlin_publish(url, count, 128).await?,
         ("dunlin", "receive") => dunlin_receive(url, count).await?,
