@@ -83,7 +83,7 @@ impl Info {
         object.member_if_set("client_ip", &*self.client_ip);
         object.member_if_set("nonce", &*self.nonce);
         object.member_if_set("cluster", &*self.cluster);
-        object.member_if_set("connect_urls", self.connect_urls.clone());
+        object.member_if_set("connect_urls", &self.connect_urls[..]);
         object.member_if_set("ldm", self.ldm);
         object.member_if_set("connect_info", self.connect_info);
         object.member_if_set("remote_account", &*self.remote_account);

@@ -5,6 +5,8 @@
 
 use serde_json::Value;
 
+use crate::number::Digits;
+
 /// The members of the one object that `text` must be; `null` counts as an empty object.
 pub(crate) fn members(text: &[u8]) -> Option<Vec<(String, Value)>> {
     let text = String::from_utf8_lossy(text);
@@ -74,6 +76,91 @@ pub(crate) fn read<T: FromJson>(field: &mut T, value: &Value) -> bool {
     }
 }
 
+/// What can be written as a JSON value.
+pub(crate) trait ToJson {
+    /// Whether it is not false, zero or empty.
+    fn is_set(&self) -> bool;
+
+    fn write(&self, out: &mut Vec<u8>);
+}
+
+impl ToJson for bool {
+    fn is_set(&self) -> bool {
+        *self
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(if *self { b"true" } else { b"false" });
+    }
+}
+
+impl ToJson for u64 {
+    fn is_set(&self) -> bool {
+        *self != 0
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(Digits::new(*self).as_bytes());
+    }
+}
+
+impl ToJson for u16 {
+    fn is_set(&self) -> bool {
+        *self != 0
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        u64::from(*self).write(out);
+    }
+}
+
+impl ToJson for i64 {
+    fn is_set(&self) -> bool {
+        *self != 0
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        if *self < 0 {
+            out.push(b'-');
+        }
+        self.unsigned_abs().write(out);
+    }
+}
+
+impl ToJson for &str {
+    fn is_set(&self) -> bool {
+        !self.is_empty()
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+        // To the end, whatever comes: a loop that never breaks off looks at many bytes at once.
+        if !self.bytes().fold(true, |all, byte| all & is_plain(byte)) {
+            return out.extend_from_slice(Value::from(*self).to_string().as_bytes());
+        }
+        out.push(b'"');
+        out.extend_from_slice(self.as_bytes());
+        out.push(b'"');
+    }
+}
+
+impl ToJson for &[String] {
+    fn is_set(&self) -> bool {
+        !self.is_empty()
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(b'[');
+        for (at, text) in self.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            text.as_str().write(out);
+        }
+        out.push(b']');
+    }
+}
+
 /// Writes one object, member by member, in the order of the calls.
 pub(crate) struct ObjectWriter<'a> {
     out: &'a mut Vec<u8>,
@@ -89,33 +176,51 @@ impl<'a> ObjectWriter<'a> {
         }
     }
 
-    pub(crate) fn member(&mut self, key: &str, value: impl Into<Value>) {
+    pub(crate) fn member(&mut self, key: &str, value: impl ToJson) {
         if !self.is_empty {
             self.out.push(b',');
         }
         self.is_empty = false;
-        let (key, value) = (Value::from(key), value.into());
-        self.out
-            .extend_from_slice(format!("{key}:{value}").as_bytes());
+        key.write(self.out);
+        self.out.push(b':');
+        value.write(self.out);
     }
 
-    /// Writes `value` unless it is false, zero, empty or null.
-    pub(crate) fn member_if_set(&mut self, key: &str, value: impl Into<Value>) {
-        let value = value.into();
-        let is_set = match &value {
-            Value::Null => false,
-            Value::Bool(value) => *value,
-            Value::Number(number) => number.as_i64() != Some(0),
-            Value::String(text) => !text.is_empty(),
-            Value::Array(items) => !items.is_empty(),
-            Value::Object(members) => !members.is_empty(),
-        };
-        if is_set {
+    /// Writes `value` unless it is false, zero or empty.
+    pub(crate) fn member_if_set(&mut self, key: &str, value: impl ToJson) {
+        if value.is_set() {
             self.member(key, value);
         }
     }
 
     pub(crate) fn end(self) {
         self.out.push(b'}');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_what_the_library_would_write() {
+        fn check(value: impl ToJson, expected: impl Into<Value>) {
+            let mut text = Vec::new();
+            value.write(&mut text);
+            let expected = expected.into().to_string();
+            assert_eq!(String::from_utf8_lossy(&text), expected);
+        }
+        for text in ["", "plain", "a\"b\\c", "line\nend\u{1}\u{7f}", "größer 中"] {
+            check(text, text);
+        }
+        for number in [0, 1, -1, 42, i64::MIN, i64::MAX] {
+            check(number, number);
+        }
+        check(u64::MAX, u64::MAX);
+        check(u16::MAX, u16::MAX);
+        check(true, true);
+        let list = ["a:1".to_owned(), "b\"".to_owned()];
+        check(&list[..], list.to_vec());
+        check(&list[..0], Value::Array(Vec::new()));
     }
 }
