@@ -41,7 +41,19 @@ const SERVER_FLOORS: &[(&str, &[&str])] = &[
     ("descriptors", &[]),
     ("memory", &[]),
     ("sim", &["options", "doors", "link", "net", "peer"]),
-    ("server", &["options", "doors", "monitoring", "net", "peer"]),
+    (
+        "server",
+        &[
+            "options",
+            "doors",
+            "events",
+            "http",
+            "monitoring",
+            "net",
+            "peer",
+        ],
+    ),
+    ("events", &["net", "peer"]),
     ("monitoring", &["options", "http", "monitor", "net", "peer"]),
     ("options", &["http", "net", "peer"]),
     ("http", &["monitor", "peer"]),
@@ -86,6 +98,7 @@ const CLI_FLOORS: [(&str, &[&str]); 19] = [
 /// Where the server may await, or name the runtime.
 const SERVER_AWAITS: &[&str] = &[
     "net",
+    "events",
     "http",
     "server",
     "monitoring",

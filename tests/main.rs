@@ -47,6 +47,7 @@ mod limits;
 mod monitor;
 mod slow;
 mod split;
+mod traffic;
 mod typed;
 mod watching;
 mod websocket;

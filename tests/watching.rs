@@ -22,6 +22,7 @@ against_ours! {
     streams_of_events_are_bounded
     connections_are_found_and_sorted
     subjects_are_a_tree
+    a_browser_gets_the_dashboard_first
 }
 
 const MB: usize = 1024 * 1024;
@@ -65,20 +66,24 @@ async fn what_happens_moves_its_metric() {
     .await;
     let mut client = Client::connect(server.address()).await;
     client.subscribe("a 1").await;
-    client.publish("a", b"hello").await;
-    client.message().await;
+    for _ in 0..2 {
+        client.publish("a", b"hello").await;
+        client.message().await;
+    }
     let found = metrics(&server).await;
     for (name, expected) in [
         ("dunlin_connections", 1.0),
         ("dunlin_connections_max", 2.0),
         ("dunlin_connections_accepted_total", 1.0),
         ("dunlin_subscriptions", 1.0),
-        ("dunlin_messages_in_total", 1.0),
-        ("dunlin_bytes_in_total", 5.0),
-        ("dunlin_messages_out_total", 1.0),
-        ("dunlin_bytes_out_total", 5.0),
+        ("dunlin_messages_in_total", 2.0),
+        ("dunlin_bytes_in_total", 10.0),
+        ("dunlin_messages_out_total", 2.0),
+        ("dunlin_bytes_out_total", 10.0),
         ("dunlin_fanout_max", 1.0),
         ("dunlin_index_lookups_total", 1.0),
+        ("dunlin_match_cache_hits_total", 1.0),
+        ("dunlin_messages_unheard_total", 0.0),
         ("dunlin_slow_consumers_total", 0.0),
         ("dunlin_pending_bytes", 0.0),
         ("dunlin_stalled_connections", 0.0),
@@ -166,6 +171,15 @@ async fn a_reader_that_was_cut_is_told_with_what_it_lost() {
     let found = metrics(&server).await;
     assert!(found["dunlin_dropped_messages_total"] > 50.0, "{found:?}");
     assert!(found["dunlin_dropped_bytes_total"] > MB as f64, "{found:?}");
+    let by_reason = found
+        .iter()
+        .filter(|(name, _)| name.starts_with("dunlin_dropped_by_reason_total"));
+    let by_reason: Vec<f64> = by_reason.map(|(_, count)| *count).collect();
+    let sum: f64 = by_reason.iter().sum();
+    assert_eq!(
+        (by_reason.len(), sum),
+        (3, found["dunlin_dropped_messages_total"])
+    );
     let cut = fetch_json(server.monitor(), "/slowz").await["cut"][0].clone();
     assert_eq!(cut["reason"], "Slow Consumer (Pending Bytes)");
     assert!(cut["dropped_messages"].as_u64() > Some(50), "{cut}");
@@ -374,7 +388,18 @@ async fn subjects_are_a_tree() {
     assert_eq!(tokens, [">", "new"]);
 }
 
-async fn metrics(server: &Running) -> BTreeMap<String, f64> {
+async fn a_browser_gets_the_dashboard_first() {
+    let server = start(Options::default()).await;
+    let browser = "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n";
+    let page = request(server.monitor(), "GET /", browser).await;
+    assert!(page.body.contains("role=\"tablist\""), "{}", page.body);
+    for tool in ["", "Accept: */*\r\n", "Accept: application/json\r\n"] {
+        let page = request(server.monitor(), "GET /", tool).await;
+        assert!(page.body.contains("href=\"varz\""), "{tool}: {}", page.body);
+    }
+}
+
+pub(crate) async fn metrics(server: &Running) -> BTreeMap<String, f64> {
     let page = fetch(server.monitor(), "/metrics").await;
     let lines = page.body.lines().filter(|line| !line.starts_with('#'));
     let values = lines.filter_map(|line| line.rsplit_once(' '));
@@ -383,13 +408,13 @@ async fn metrics(server: &Running) -> BTreeMap<String, f64> {
         .collect()
 }
 
-async fn until_metric(server: &Running, name: &str, expected: f64) {
+pub(crate) async fn until_metric(server: &Running, name: &str, expected: f64) {
     while metrics(server).await.get(name) != Some(&expected) {
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
 }
 
-async fn start(options: Options) -> Running {
+pub(crate) async fn start(options: Options) -> Running {
     let options = Options {
         is_monitored: true,
         ..options

@@ -24,6 +24,7 @@ mod bus;
 #[doc(hidden)]
 pub mod conf;
 mod doors;
+mod events;
 #[cfg(feature = "http")]
 mod http;
 mod link;
@@ -43,8 +44,8 @@ pub mod sim;
 
 pub use auth::{Authorization, AuthorizationError, ConnectionType, Permissions, Responses, User};
 #[cfg(feature = "http")]
-pub use http::MonitorOptions;
+pub use http::{MonitorOptions, Request, Wish};
 pub use net::{HandshakeFirst, Pipe, TlsError, TlsFacts, TlsOptions, TlsVersion};
 pub use options::{Builder, WebsocketOptions, WriteTimeout};
-pub use peer::{Lag, Quota, Statistics};
+pub use peer::{Event, EventOptions, Lag, Quota, Statistics};
 pub use server::{Change, REFERENCE_VERSION, ReloadError, Server, StartError};

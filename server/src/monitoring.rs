@@ -9,7 +9,7 @@ use dunlin_protocol::Info;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
-use crate::http::{self, Gate, Keys, MonitorOptions, Serving};
+use crate::http::{self, Gate, Keys, MonitorOptions, Request, Serving};
 use crate::monitor::{Facts, Monitor};
 use crate::net::{Encryption, Prepared, TlsError, TlsOptions, bind, keep_fresh};
 use crate::options::Builder;
@@ -87,11 +87,21 @@ impl Bound {
         let keys = encryption
             .clone()
             .map(|encryption| Keys::new(move || encryption.config()));
+        if self.options.is_traffic_watched {
+            monitor.watch_traffic(true, tokio::time::Instant::now().into_std());
+        }
+        let gate = gate(builder);
+        if gate.is_closed_to_strangers() && !self.address.ip().is_loopback() {
+            tracing::info!(
+                "Monitoring asks who does not come from this machine for a user; monitoring \
+                 {{ demand_user: false }} lets everybody read"
+            );
+        }
         let serving = http::serve(
             self.socket,
             keys,
             Arc::clone(&monitor),
-            gate(self.address, builder),
+            gate,
             &self.options.base_path,
         );
         Monitoring {
@@ -137,7 +147,18 @@ impl Monitoring {
     pub(crate) fn tell(&self, port: u16, builder: &Builder, access: &Access, info: &Info) {
         let told = facts(&self.host, self.address, port, builder, access, info);
         self.monitor.set_facts(told);
-        self.serving.set_gate(gate(self.address, builder));
+        self.serving.set_gate(gate(builder));
+    }
+
+    /// The next thing that a visitor asks of whoever runs the server; none once nobody is served.
+    pub(crate) async fn wish(&self) -> Option<Request> {
+        self.serving.wish().await
+    }
+
+    /// Counts what flows from now on, or stops.
+    pub(crate) fn watch_traffic(&self, is_on: bool) {
+        let now = tokio::time::Instant::now().into_std();
+        self.monitor.watch_traffic(is_on, now);
     }
 
     /// Accepts nobody any more, and ends what is open soon.
@@ -173,16 +194,12 @@ fn certificate(builder: &Builder) -> Result<TlsOptions, TlsError> {
 }
 
 /// Who may see and do what not everybody may.
-fn gate(address: SocketAddr, builder: &Builder) -> Gate {
-    let is_local = address.ip().is_loopback();
+fn gate(builder: &Builder) -> Gate {
     let options = builder.monitor.as_ref();
     let is_demanded = options.and_then(|options| options.is_user_demanded);
-    Gate {
-        // The same was found good when the server's own was made.
-        access: Access::new(&builder.authorization).unwrap_or_default(),
-        is_open: !is_demanded.unwrap_or(!is_local),
-        is_local,
-    }
+    // The same was found good when the server's own was made.
+    let access = Access::new(&builder.authorization).unwrap_or_default();
+    Gate::new(access, is_demanded)
 }
 
 /// What is told of a server with these options.

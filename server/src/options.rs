@@ -1,6 +1,7 @@
 //! What can be chosen about a server before it starts, each with its default and its bound.
 
 mod memory;
+mod other;
 mod websocket;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use std::time::Duration;
 #[cfg(feature = "http")]
 use crate::http::MonitorOptions;
 use crate::net::TlsOptions;
-use crate::peer::{Authorization, Lag, LagRule, Quota};
+use crate::peer::{Authorization, EventOptions, Lag, LagRule, Quota};
 pub use websocket::WebsocketOptions;
 
 /// What is not the same in two sets of options.
@@ -60,6 +61,7 @@ pub struct Builder {
     pub(crate) tls: Option<TlsOptions>,
     pub(crate) unix_socket: Option<(PathBuf, Option<u32>)>,
     pub(crate) websocket: Option<WebsocketOptions>,
+    pub(crate) events: Option<EventOptions>,
     #[cfg(feature = "sim")]
     pub(crate) seed: Option<u64>,
     #[cfg(feature = "http")]
@@ -110,6 +112,7 @@ impl Default for Builder {
             tls: None,
             unix_socket: None,
             websocket: None,
+            events: None,
             #[cfg(feature = "sim")]
             seed: None,
             #[cfg(feature = "http")]
@@ -338,10 +341,17 @@ impl Builder {
         self.pending_total_max.unwrap_or_else(memory::half)
     }
 
+    /// Publishes what happens to connections. Default: nothing of it.
+    pub fn events(mut self, options: EventOptions) -> Self {
+        self.events = Some(options);
+        self
+    }
+
     /// What `new` has otherwise.
     pub(crate) fn differences(&self, new: &Self) -> Vec<Difference> {
         let found = self.compare(new).into_iter();
         let found = found.chain(self.other_lag(new));
+        let found = found.chain(self.other_events(new));
         #[cfg(feature = "http")]
         let found = found.chain(self.other_monitor(new));
         found.collect()
@@ -459,20 +469,6 @@ impl Builder {
             old: state(&self.tls),
             new: state(&new.tls),
             can_change: true,
-        })
-    }
-
-    /// Whether the monitoring port is to be elsewhere.
-    #[cfg(feature = "http")]
-    fn other_monitor(&self, new: &Self) -> Option<Difference> {
-        let place = |options: &Self| format!("{:?}", options.monitor.as_ref().map(|it| it.place()));
-        let (old, new) = (place(self), place(new));
-        (old != new).then_some(Difference {
-            name: "http",
-            go_name: "HTTPPort",
-            old,
-            new,
-            can_change: false,
         })
     }
 }

@@ -4,6 +4,7 @@
 //! the message path: a page is put together on a thread for slow work, two at a time, and who
 //! reads it slowly, or opens connections without end, is bounded here.
 
+mod control;
 mod events;
 mod gate;
 mod options;
@@ -18,16 +19,19 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use parking_lot::RwLock;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
+use tower_service::Service as _;
 
 use crate::monitor::Monitor;
+pub use control::{Request, Wish};
 use events::Feed;
+use gate::From;
 pub(crate) use gate::Gate;
 pub use options::MonitorOptions;
 use patience::Patient;
@@ -50,6 +54,7 @@ pub(crate) struct Serving {
     stop: watch::Sender<bool>,
     gone: mpsc::Receiver<Infallible>,
     gate: Arc<RwLock<Arc<Gate>>>,
+    wished: control::Wished,
 }
 
 /// Held by every task; when the last one is dropped, nobody is served any more.
@@ -68,15 +73,26 @@ pub(crate) fn serve(
     let (alive, gone) = mpsc::channel(1);
     let feed = Feed::start(Arc::clone(&monitor), stopped.clone(), alive.clone());
     let gate = Arc::new(RwLock::new(Arc::new(gate)));
-    let router = routes::router(monitor, feed, Arc::clone(&gate), base_path);
+    let (wishes, wished) = control::wishes();
+    let router = routes::router(monitor, feed, Arc::clone(&gate), wishes, base_path);
     tokio::spawn(accept(socket, keys, router, stopped, alive));
-    Serving { stop, gone, gate }
+    Serving {
+        stop,
+        gone,
+        gate,
+        wished,
+    }
 }
 
 impl Serving {
     /// Lets others through from now on.
     pub(crate) fn set_gate(&self, gate: Gate) {
         *self.gate.write() = Arc::new(gate);
+    }
+
+    /// The next thing that a visitor asks of whoever runs the server; none once nobody is served.
+    pub(crate) async fn wish(&self) -> Option<Request> {
+        self.wished.next().await
     }
 
     /// Accepts nobody any more, and ends what is open soon.
@@ -110,12 +126,16 @@ async fn accept(
         };
         let (router, stopped, alive) = (router.clone(), stopped.clone(), alive.clone());
         let keys = keys.clone();
+        // Without a word of where it comes from, from elsewhere.
+        let from = stream
+            .peer_addr()
+            .map_or_else(|_| From::default(), From::new);
         tokio::spawn(async move {
             match keys {
-                None => converse(Patient::new(stream), router, stopped).await,
+                None => converse(Patient::new(stream), from, router, stopped).await,
                 Some(keys) => {
                     if let Some(stream) = keys.encrypt(stream).await {
-                        converse(stream, router, stopped).await;
+                        converse(stream, from, router, stopped).await;
                     }
                 }
             }
@@ -137,16 +157,22 @@ async fn next(
 /// Serves one connection until it ends, or the server stops.
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin,
+    from: From,
     router: axum::Router,
     mut stopped: watch::Receiver<bool>,
 ) {
     let io = TokioIo::new(stream);
+    let service = hyper::service::service_fn(move |mut request| {
+        let parts: &mut axum::http::Request<Incoming> = &mut request;
+        parts.extensions_mut().insert(from);
+        router.clone().call(request)
+    });
     let mut connection = std::pin::pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(REQUEST_MAX)
             .max_buf_size(HEAD_MAX)
-            .serve_connection(io, TowerToHyperService::new(router))
+            .serve_connection(io, service)
     );
     // How a connection of a stranger ends concerns nobody.
     tokio::select! {

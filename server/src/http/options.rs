@@ -2,7 +2,10 @@
 
 /// Where a server is to be watched.
 ///
-/// Everybody who reaches the port may read its pages, as with the reference server.
+/// A visitor from this machine may read its pages and control the server. One from elsewhere names
+/// a user of the bus, unless that is switched off ([`MonitorOptions::demand_user`]); where no users
+/// are configured it reads what anybody could subscribe to, and controls nothing. `/healthz` is
+/// open to all.
 #[derive(Debug, Clone)]
 #[must_use = "nothing listens before the server starts"]
 pub struct MonitorOptions {
@@ -12,6 +15,7 @@ pub struct MonitorOptions {
     pub(crate) config_digest: String,
     pub(crate) is_user_demanded: Option<bool>,
     pub(crate) is_encrypted: bool,
+    pub(crate) is_traffic_watched: bool,
 }
 
 impl MonitorOptions {
@@ -25,6 +29,7 @@ impl MonitorOptions {
             config_digest: String::new(),
             is_user_demanded: None,
             is_encrypted: false,
+            is_traffic_watched: false,
         }
     }
 
@@ -45,11 +50,19 @@ impl MonitorOptions {
         self
     }
 
-    /// Demands a user of the bus for the dashboard, the tap and the controls, or lets everybody
-    /// through. The pages that nats-server has are open in any case. Default: demanded unless the
-    /// address is a loopback one.
+    /// Demands a user of the bus from everybody, or from nobody. What a user may do here follows
+    /// from its permissions. Default: demanded from those who do not come from this machine, where
+    /// users are configured.
     pub fn demand_user(mut self, is_demanded: bool) -> Self {
         self.is_user_demanded = Some(is_demanded);
+        self
+    }
+
+    /// Counts from the start on which subjects and publishers have the most traffic, what nobody
+    /// reads and what is refused, for `/trafficz`; it can be switched there as well. Memory is
+    /// bounded, messages are sampled. Default: no.
+    pub fn watch_traffic(mut self, is_on: bool) -> Self {
+        self.is_traffic_watched = is_on;
         self
     }
 

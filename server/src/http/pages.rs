@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::routes::Shared;
@@ -23,7 +23,7 @@ pub(super) struct Page {
 /// The bytes of a page with its status, or what is wrong with the request.
 type Made = Result<(StatusCode, Vec<u8>), String>;
 
-pub(super) const PAGES: [Page; 15] = [
+pub(super) const PAGES: [Page; 16] = [
     page("/varz", |monitor, _, now| ok(pretty(&monitor.varz(now)))),
     page("/connz", |monitor, query, now| {
         let options = Connz::options(query)?;
@@ -31,6 +31,9 @@ pub(super) const PAGES: [Page; 15] = [
     }),
     page("/slowz", |monitor, query, now| {
         ok(pretty(&monitor.slowz(query, now)?))
+    }),
+    page("/trafficz", |monitor, query, now| {
+        ok(pretty(&monitor.trafficz(query, now)?))
     }),
     page("/subsz", subsz),
     Page {
@@ -137,33 +140,32 @@ pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
 
 /// JSON that any page of a browser may read, as with the reference server.
 pub(super) fn json(status: StatusCode, bytes: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(bytes));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_ORIGIN,
-        HeaderValue::from_static("*"),
-    );
-    response
+    let everybody = (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    response(status, Body::from(bytes), "application/json", everybody)
 }
 
 pub(super) fn text(status: StatusCode, text: String) -> Response {
-    let mut response = Response::new(Body::from(text));
+    // What a request said comes back in some of these: no browser shall guess at markup.
+    let nosniff = (header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    response(
+        status,
+        Body::from(text),
+        "text/plain; charset=utf-8",
+        nosniff,
+    )
+}
+
+fn response(
+    status: StatusCode,
+    body: Body,
+    kind: &'static str,
+    (name, value): (HeaderName, &'static str),
+) -> Response {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
-    // What a request said comes back in some of these: no browser shall guess at markup.
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(name, HeaderValue::from_static(value));
     response
 }
 

@@ -3,21 +3,26 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{RawQuery, State};
+use axum::extract::{RawQuery, Request, State};
+use axum::http::header;
+use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::any;
+use axum::routing::{MethodRouter, any};
 use parking_lot::RwLock;
 use tokio::sync::Semaphore;
 
+use super::control::Wishes;
 use super::events::Feed;
-use super::gate::Gate;
-use super::pages::{self, PAGES};
+use super::gate::{From, Gate, refuse_foreign_name};
+use super::pages::{self, PAGES, Page};
 use super::views;
 use crate::monitor::Monitor;
 
 /// How many pages are put together at a time: one that is large must not hold up all others, and
 /// many must not take the machine from the messages.
 const BUILDERS_MAX: usize = 2;
+/// The page that everybody may ask, whoever may ask the others.
+const HEALTH: &str = "/healthz";
 
 /// What all requests share.
 #[derive(Clone)]
@@ -25,6 +30,7 @@ pub(super) struct Shared {
     pub(super) monitor: Arc<Monitor>,
     pub(super) builders: Arc<Semaphore>,
     pub(super) feed: Feed,
+    pub(super) wishes: Wishes,
     gate: Arc<RwLock<Arc<Gate>>>,
 }
 
@@ -38,6 +44,7 @@ pub(super) fn router(
     monitor: Arc<Monitor>,
     feed: Feed,
     gate: Arc<RwLock<Arc<Gate>>>,
+    wishes: Wishes,
     base_path: &str,
 ) -> Router {
     let base = base_path.trim_end_matches('/');
@@ -45,29 +52,67 @@ pub(super) fn router(
         monitor,
         builders: Arc::new(Semaphore::new(BUILDERS_MAX)),
         feed,
+        wishes,
         gate,
     };
     let mut router = Router::new()
         .route(&format!("{base}/"), any(index))
         .route(&format!("{base}/metrics"), any(pages::metrics))
-        .merge(views::router(base, shared.clone()));
+        .merge(views::router(base));
     if !base.is_empty() {
         router = router.route(base, any(index));
     }
-    for page in PAGES {
+    for page in PAGES.into_iter().filter(|page| page.path != HEALTH) {
         // Tools may POST as well as GET, as they may there.
-        let handler = move |State(shared): State<Shared>, RawQuery(query): RawQuery| async move {
-            pages::answer(shared, page, query.unwrap_or_default()).await
-        };
-        router = router.route(&format!("{base}{}", page.path), any(handler));
+        router = router.route(&format!("{base}{}", page.path), answering(page));
     }
     router = router.route(&format!("{base}/raftz"), any(no_raft));
+    router = router.layer(middleware::from_fn_with_state(shared.clone(), admit));
+    // Whoever looks after the machine asks this, and learns nothing by it.
+    let health = PAGES.iter().find(|page| page.path == HEALTH);
+    if let Some(page) = health {
+        router = router.route(&format!("{base}{HEALTH}"), answering(*page));
+    }
     router.fallback(not_found).with_state(shared)
 }
 
-/// The first page sends a person to the dashboard, and lists what there is.
-async fn index(State(shared): State<Shared>) -> Response {
+/// What answers with `page`.
+fn answering(page: Page) -> MethodRouter<Shared> {
+    any(
+        move |State(shared): State<Shared>, RawQuery(query): RawQuery| async move {
+            pages::answer(shared, page, query.unwrap_or_default()).await
+        },
+    )
+}
+
+/// Lets through who may be here, and remembers who it is.
+async fn admit(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
+    // Without a word of where it comes from, from elsewhere.
+    let from = request.extensions().get::<From>().copied();
+    let gate = shared.gate();
+    match gate
+        .admit(from.unwrap_or_default(), request.headers())
+        .await
+    {
+        Ok(visitor) => {
+            request.extensions_mut().insert(visitor);
+            next.run(request).await
+        }
+        Err(refusal) => refusal,
+    }
+}
+
+/// What comes first: for a browser the dashboard, for others what there is.
+async fn index(State(shared): State<Shared>, request: Request) -> Response {
     shared.monitor.count_request("/");
+    let accepted = request.headers().get(header::ACCEPT);
+    let accepted = accepted.and_then(|accepted| accepted.to_str().ok());
+    if accepted.is_some_and(|accepted| accepted.contains("text/html")) {
+        return match refuse_foreign_name(&request) {
+            Some(_) => Html(INDEX).into_response(),
+            None => views::page().await,
+        };
+    }
     Html(INDEX).into_response()
 }
 
@@ -99,6 +144,7 @@ a { display: block }
 <a href="connz">connz: connections</a>
 <a href="subsz">subsz: subscriptions and routing</a>
 <a href="slowz">slowz: who reads too slowly</a>
+<a href="trafficz">trafficz: what flows</a>
 <a href="metrics">metrics: for Prometheus</a>
 <a href="accountz">accountz: accounts</a>
 <a href="accstatz">accstatz: what accounts did</a>

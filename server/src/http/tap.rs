@@ -66,7 +66,7 @@ pub(super) fn open(
         missed: Arc::clone(&missed),
     });
     let mut peer = Peer::new(monitor.host(), tap, party);
-    peer.identify(visitor.0.as_deref());
+    peer.identify(visitor.identity.as_deref());
     if let Err(refusal) = peer.subscribe(filter.as_bytes(), None, b"tap") {
         peer.leave();
         return match refusal {

@@ -12,7 +12,8 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Extension, body::Body};
 
-use super::gate::Visitor;
+use super::control;
+use super::gate::{Visitor, refuse_foreign_name};
 use super::pages::{json, text};
 use super::routes::Shared;
 use super::tap;
@@ -26,7 +27,7 @@ const INTENT: &str = "x-dunlin";
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
     connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-pub(super) fn router(base: &str, shared: Shared) -> Router<Shared> {
+pub(super) fn router(base: &str) -> Router<Shared> {
     let at = |path: &str| format!("{base}/dashboard{path}");
     Router::new()
         .route(&at(""), any(page))
@@ -35,22 +36,23 @@ pub(super) fn router(base: &str, shared: Shared) -> Router<Shared> {
         .route(&at("/connections"), get(connections))
         .route(&at("/subjects"), get(subjects))
         .route(&at("/tap"), get(taps))
-        .route(&at("/kick"), post(kick))
-        .layer(middleware::from_fn_with_state(shared, guard))
+        .route(&at("/kick"), post(control::kick))
+        .route(&at("/reload"), post(control::reload))
+        .route(&at("/lame-duck"), post(control::lame_duck))
+        .route(&at("/traffic"), post(control::traffic))
+        .layer(middleware::from_fn(guard))
 }
 
-/// Lets through who may be here.
-async fn guard(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
-    let visitor = match shared.gate().admit(request.headers()).await {
-        Ok(visitor) => visitor,
-        Err(refusal) => return refusal,
-    };
+/// Turns away what a foreign page could have sent.
+async fn guard(request: Request, next: Next) -> Response {
+    if let Some(refusal) = refuse_foreign_name(&request) {
+        return refusal;
+    }
     let is_change = request.method() != Method::GET && request.method() != Method::HEAD;
     if is_change && !request.headers().contains_key(INTENT) {
         let why = format!("a request that changes something carries the header {INTENT}");
         return text(StatusCode::FORBIDDEN, why);
     }
-    request.extensions_mut().insert(visitor);
     next.run(request).await
 }
 
@@ -84,8 +86,8 @@ async fn connections(State(shared): State<Shared>, RawQuery(query): RawQuery) ->
 }
 
 async fn subjects(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Response {
-    made(shared, query, |monitor, query, _| {
-        Ok(compact(&monitor.tree(query)))
+    made(shared, query, |monitor, query, now| {
+        Ok(compact(&monitor.tree(query, now)))
     })
     .await
 }
@@ -118,32 +120,5 @@ async fn taps(
     match shared.feed.place() {
         Ok(place) => tap::open(&shared.monitor, &visitor, query.text("filter"), place),
         Err(refusal) => *refusal,
-    }
-}
-
-/// Closes connections: one by its number, or all of a name or a user.
-async fn kick(
-    State(shared): State<Shared>,
-    Extension(visitor): Extension<Visitor>,
-    RawQuery(query): RawQuery,
-) -> Response {
-    let subject = format!("$SYS.REQ.SERVER.{}.KICK", shared.monitor.facts().server_id);
-    if !visitor.may_publish(&subject) {
-        let why = format!("no permission: closing connections takes leave to publish to {subject}");
-        return text(StatusCode::FORBIDDEN, why);
-    }
-    let query = query.unwrap_or_default();
-    let query = Query::new(&query);
-    let kicked = query.uint64("cid").and_then(|cid| {
-        shared
-            .monitor
-            .kick(cid, query.text("name"), query.text("user"))
-    });
-    match kicked {
-        Ok(count) => json(
-            StatusCode::OK,
-            compact(&serde_json::json!({ "kicked": count })),
-        ),
-        Err(error) => text(StatusCode::BAD_REQUEST, error),
     }
 }

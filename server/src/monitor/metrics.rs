@@ -8,7 +8,7 @@ use std::fmt::Error;
 use std::sync::atomic::AtomicU64;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -16,14 +16,21 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::{Monitor, process};
+use crate::peer::{Denied, Reason};
 
 /// What begins the name of each metric that is ours.
 const PREFIX: &str = "dunlin";
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Why {
-    reason: String,
-}
+/// One label, of which there are few values.
+type Label = [(&'static str, String); 1];
+
+/// Why somebody is cut who reads too slowly.
+const SLOW: [Reason; 2] = [
+    Reason::SlowConsumerPendingBytes,
+    Reason::SlowConsumerWriteDeadline,
+];
+/// Why messages are lost without a cut.
+const BY_POLICY: &str = "Lag Policy";
 
 /// What all outboxes hold together.
 #[derive(Debug, Default)]
@@ -46,6 +53,7 @@ impl Monitor {
         let ours = registry.sub_registry_with_prefix(PREFIX);
         self.tell_server(ours);
         self.tell_traffic(ours);
+        self.tell_routing(ours);
         self.tell_losses(ours);
         self.tell_waiting(ours, now);
         self.tell_process(&mut registry);
@@ -109,11 +117,6 @@ impl Monitor {
                 counts.out_bytes,
             ),
             (
-                "index_lookups",
-                "Messages whose readers had to be looked up",
-                counts.index_lookups,
-            ),
-            (
                 "connections_accepted",
                 "Connections accepted, refused ones included",
                 counts.total_connections,
@@ -149,6 +152,40 @@ impl Monitor {
             ),
         ] {
             registry.register(name, help, ConstGauge::new(value as i64));
+        }
+    }
+
+    fn tell_routing(&self, registry: &mut Registry) {
+        let counts = self.host.statistics();
+        let (events, missed_events) = self.host.events.counts();
+        for (name, help, value) in [
+            (
+                "index_lookups",
+                "Messages whose readers had to be looked up",
+                counts.index_lookups,
+            ),
+            (
+                "match_cache_hits",
+                "Messages whose readers the publisher's connection remembered",
+                counts.in_messages.saturating_sub(counts.index_lookups),
+            ),
+            (
+                "messages_unheard",
+                "Messages published that no reader took",
+                counts.unheard_messages,
+            ),
+            (
+                "events",
+                "Events about connections that were published",
+                events,
+            ),
+            (
+                "events_missed",
+                "Events for which there was no room",
+                missed_events,
+            ),
+        ] {
+            registry.register(name, help, ConstCounter::new(value));
         }
     }
 
@@ -193,16 +230,30 @@ impl Monitor {
         ] {
             registry.register(name, help, ConstCounter::new(value));
         }
-        let closed = Family::<Why, Counter<u64, AtomicU64>>::default();
-        for (reason, count) in self.host.table.reasons() {
-            let reason = reason.to_string();
-            closed.get_or_create(&Why { reason }).inc_by(count);
+        let reasons = self.host.table.reasons().into_iter();
+        let (mut closed, mut dropped) = (Vec::new(), Vec::new());
+        let mut by_policy = counts.dropped_messages;
+        for (reason, losses) in reasons {
+            closed.push((reason.to_string(), losses.connections));
+            if losses.dropped_messages > 0 {
+                dropped.push((reason.to_string(), losses.dropped_messages));
+                by_policy = by_policy.saturating_sub(losses.dropped_messages);
+            }
         }
-        registry.register(
-            "connections_closed",
-            "Connections that have left, and why",
-            closed,
-        );
+        let help = "Connections that have left, and why";
+        registry.register("connections_closed", help, family("reason", closed));
+        dropped.push((BY_POLICY.to_owned(), by_policy));
+        // Those of which there are none, too, so that a first loss is seen to be one.
+        dropped.extend(SLOW.map(|reason| (reason.to_string(), 0)));
+        let help = "Deliveries that slow readers lost, by why they were cut";
+        registry.register("dropped_by_reason", help, family("reason", dropped));
+        let traffic = &self.host.traffic;
+        let denials = [
+            ("publish".to_owned(), traffic.denials(Denied::Publish)),
+            ("subscribe".to_owned(), traffic.denials(Denied::Subscribe)),
+        ];
+        let help = "Requests refused for want of permission";
+        registry.register("permission_denials", help, family("what", denials));
     }
 
     fn tell_waiting(&self, registry: &mut Registry, now: Instant) {
@@ -277,6 +328,18 @@ impl Monitor {
         }
         waiting
     }
+}
+
+/// A counter for each value of `label`.
+fn family(
+    label: &'static str,
+    counts: impl IntoIterator<Item = (String, u64)>,
+) -> Family<Label, Counter<u64, AtomicU64>> {
+    let family = Family::<Label, Counter<u64, AtomicU64>>::default();
+    for (value, count) in counts {
+        family.get_or_create(&[(label, value)]).inc_by(count);
+    }
+    family
 }
 
 fn since_epoch(time: SystemTime) -> f64 {

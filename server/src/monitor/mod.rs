@@ -22,6 +22,7 @@ mod rows;
 mod slowz;
 mod subsz;
 mod time;
+mod trafficz;
 mod tree;
 mod varz;
 

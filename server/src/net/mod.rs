@@ -3,6 +3,7 @@
 //! One loop (`drive.rs`) serves every connection, whatever it is made of; listeners start loops,
 //! the hub stops them.
 
+mod aside;
 mod drive;
 mod hub;
 mod listen;

@@ -3,7 +3,9 @@
 //! Every publish, subscribe and unsubscribe of every door comes through here and is checked here,
 //! whatever wire it came by. A door names the bus only by the three words passed on below.
 
+mod admitted;
 mod ended;
+mod events;
 mod filter;
 mod ledger;
 mod own;
@@ -11,6 +13,7 @@ mod party;
 mod reserved;
 mod seats;
 mod table;
+mod traffic;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,17 +28,23 @@ pub(crate) use crate::auth::{
 pub(crate) use crate::bus::{Delivery, Message, Piece, RUN_MAX, Run, Sink, Subscription};
 pub use crate::link::Lag;
 pub(crate) use crate::link::{Backlog, LagRule, Reason, Secured, Wakes};
+pub(crate) use admitted::Admitted;
 pub(crate) use ended::Ended;
+use events::Events;
+pub use events::{Event, EventOptions};
+pub(crate) use events::{Happened, What};
 pub use ledger::Quota;
 pub(crate) use ledger::{Full, Ledgers, Seat};
 pub(crate) use party::{Counts, Greeting, Party};
 pub use table::Statistics;
 pub(crate) use table::{Closed, Departure, Table};
+pub(crate) use traffic::{Denied, HALF_LIFE, Heavy, Traffic, denied, publisher};
 
 use crate::auth::{Replies, Rights};
 use crate::bus::{Bus, Cache, Keys};
 use filter::Filter;
 use seats::Seats;
+use traffic::Sampler;
 
 /// What a host obeys.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +65,8 @@ pub(crate) struct Host {
     keys: Keys,
     pub(crate) table: Table,
     pub(crate) ledgers: Ledgers,
+    pub(crate) traffic: Traffic,
+    pub(crate) events: Events,
     /// The most subscriptions of one party; none for no bound.
     subscriptions_max: Option<usize>,
     /// The most tokens of a filter; none for no bound.
@@ -70,6 +81,8 @@ impl Host {
             keys,
             table: Table::new(bounds.connections_max, bounds.closed_max),
             ledgers,
+            traffic: Traffic::new(keys.fast()),
+            events: Events::default(),
             subscriptions_max: bounds.subscriptions_max,
             tokens_max: bounds.tokens_max,
         }
@@ -94,6 +107,11 @@ impl Host {
     pub(crate) fn visitor(&self, now: Instant) -> Arc<Party> {
         let own = own::Own::new(self.keys.fast());
         Arc::new(Party::new(self.table.number(), None, own, now))
+    }
+
+    /// Hands out what the server itself has to say.
+    pub(crate) fn tell(&self, message: &Message<'_>, wakes: &mut Wakes) {
+        self.bus.publish(message, &mut Cache::new(self.keys), wakes);
     }
 
     /// How many parties and subscriptions have left.
@@ -122,6 +140,8 @@ pub(crate) struct Peer {
     seats: Option<Box<Seats>>,
     /// What the last subjects matched; only while the party publishes.
     cache: Option<Box<Cache>>,
+    /// Which of its messages are looked at, where traffic is.
+    sampler: Option<Box<Sampler>>,
     has_published: bool, // Since the last look at the cache.
 }
 
@@ -159,6 +179,7 @@ impl Peer {
             limits: None,
             seats: None,
             cache: None,
+            sampler: None,
             has_published: false,
         }
     }
@@ -215,12 +236,13 @@ impl Peer {
         now: Instant,
     ) -> Result<Admitted<'_>, Refusal> {
         if reserved::is_subject(subject) || !self.may_publish(subject, now) {
+            self.note_denied(Denied::Publish, subject);
             return Err(Refusal::Subject);
         }
         if reply.is_some_and(reserved::is_reply) {
             return Err(Refusal::Reply);
         }
-        Ok(Admitted { peer: self })
+        Ok(Admitted::new(self))
     }
 
     fn may_publish(&self, subject: &[u8], now: Instant) -> bool {
@@ -235,6 +257,18 @@ impl Peer {
             .as_deref()
             .is_some_and(|cache| cache.knows(subject))
             || limits.rights.may_publish(subject)
+    }
+
+    /// Notes that the party was refused `subject` so many times.
+    #[cold]
+    pub(crate) fn note_denials(&self, what: Denied, subject: &[u8], times: usize) {
+        let (traffic, id) = (&self.host.traffic, self.party.id);
+        traffic.note_denied(what, id, subject, times as u64);
+    }
+
+    #[cold]
+    fn note_denied(&self, what: Denied, subject: &[u8]) {
+        self.note_denials(what, subject, 1);
     }
 
     fn may_subscribe(&self, filter: &[u8], queue: Option<&[u8]>) -> bool {
@@ -264,6 +298,7 @@ impl Peer {
         sid: &[u8],
     ) -> Result<(), Refusal> {
         if reserved::is_queue(queue) || !self.may_subscribe(filter, queue) {
+            self.note_denied(Denied::Subscribe, filter);
             return Err(Refusal::Subscription);
         }
         self.party.own().sweep_if_due();
@@ -292,6 +327,7 @@ impl Peer {
         let subscription = Subscription::new(self.sink_for(filter), filter, queue, sid);
         self.host.bus.subscribe(&subscription);
         self.insert(subscription);
+        self.note_subscribed(filter, queue, sid);
         Ok(())
     }
 
@@ -329,9 +365,7 @@ impl Peer {
 
     /// Hands out what the server itself has to say.
     pub(crate) fn tell(&self, message: &Message<'_>, wakes: &mut Wakes) {
-        self.host
-            .bus
-            .publish(message, &mut Cache::new(self.host.keys), wakes);
+        self.host.tell(message, wakes);
     }
 
     /// Lets go of what is kept for a party that publishes, if it has not since the last call;
@@ -339,6 +373,10 @@ impl Peer {
     pub(crate) fn rest(&mut self) -> bool {
         if !std::mem::take(&mut self.has_published) {
             self.cache = None;
+            self.sampler = None;
+        }
+        if let Some(sampler) = &mut self.sampler {
+            sampler.restart();
         }
         if let Some(cache) = &mut self.cache {
             self.host.bus.tidy(cache);
@@ -375,43 +413,5 @@ impl Limits {
             rights: Arc::clone(rights),
             replies,
         }
-    }
-}
-
-/// Proof that a message may be published.
-pub(crate) struct Admitted<'a> {
-    peer: &'a mut Peer,
-}
-
-impl Admitted<'_> {
-    /// Hands `message` to whoever wants it; tells how many took it.
-    pub(crate) fn publish(self, message: &Message<'_>, wakes: &mut Wakes) -> usize {
-        let peer = self.peer;
-        peer.party.count_in(message.size());
-        peer.has_published = true;
-        let cache = peer
-            .cache
-            .get_or_insert_with(|| Box::new(Cache::new(peer.host.keys)));
-        let taken = peer.host.bus.publish(message, cache, wakes);
-        if let lookups @ 1.. = cache.take_misses() {
-            peer.party.count_lookups(lookups);
-        }
-        peer.party.note_fanout(taken);
-        taken
-    }
-
-    /// Hands the messages of `run` to whoever wants them.
-    pub(crate) fn publish_run(self, run: &Run<'_>, wakes: &mut Wakes) {
-        let peer = self.peer;
-        peer.party.count_run_in(run.len(), run.size());
-        peer.has_published = true;
-        let cache = peer
-            .cache
-            .get_or_insert_with(|| Box::new(Cache::new(peer.host.keys)));
-        let readers = peer.host.bus.publish_run(run, cache, wakes);
-        if let lookups @ 1.. = cache.take_misses() {
-            peer.party.count_lookups(lookups);
-        }
-        peer.party.note_fanout(readers);
     }
 }

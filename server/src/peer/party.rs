@@ -48,6 +48,8 @@ pub(crate) struct Party {
     lookups: AtomicU64,
     /// The most that took one message of it.
     fanout_max: AtomicU32,
+    /// How many of its messages nobody took.
+    unheard: AtomicU64,
     own: Mutex<Own>,
     desk: Mutex<Desk>,
 }
@@ -85,6 +87,7 @@ pub(crate) struct Counts {
     pub(crate) lost_messages: u64,
     pub(crate) lost_bytes: u64,
     pub(crate) refused_messages: u64,
+    pub(crate) unheard: u64,
 }
 
 impl Party {
@@ -105,6 +108,7 @@ impl Party {
             pauses: AtomicU32::new(0),
             lookups: AtomicU64::new(0),
             fanout_max: AtomicU32::new(0),
+            unheard: AtomicU64::new(0),
             own: Mutex::new(own),
             desk: Mutex::default(),
         }
@@ -173,6 +177,11 @@ impl Party {
         if taken as u64 > u64::from(self.fanout_max.load(Ordering::Relaxed)) {
             self.fanout_max.store(taken as u32, Ordering::Relaxed);
         }
+    }
+
+    /// Counts messages of the party that nobody took. Called by its own loop only.
+    pub(crate) fn count_unheard(&self, messages: usize) {
+        bump(&self.unheard, messages as u64);
     }
 
     /// Counts that the party waits for a slower reader. Called by its own loop only.
@@ -310,6 +319,7 @@ impl Party {
             lost_messages: self.lost_messages.load(Ordering::Relaxed),
             lost_bytes: self.lost_bytes.load(Ordering::Relaxed),
             refused_messages: self.refused_messages.load(Ordering::Relaxed),
+            unheard: self.unheard.load(Ordering::Relaxed),
         }
     }
 }

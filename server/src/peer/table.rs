@@ -63,6 +63,8 @@ pub struct Statistics {
     pub index_lookups: u64,
     /// The most readers that took one message.
     pub fanout_max: u64,
+    /// Messages published that no reader took.
+    pub unheard_messages: u64,
 }
 
 /// Everybody who is here.
@@ -81,8 +83,15 @@ struct State {
     listed: VecDeque<Arc<Closed>>,
     listed_subscriptions: usize,
     last_id: u64,
-    reasons: HashMap<Reason, u64>, // How many left why; as many as there are reasons.
+    reasons: HashMap<Reason, Losses>, // Who left why; as many as there are reasons.
     gone: Statistics, // The sums of those who left; `connections` and `subscriptions` unused.
+}
+
+/// Those who left for one reason, and what they lost by that.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Losses {
+    pub(crate) connections: u64,
+    pub(crate) dropped_messages: u64,
 }
 
 /// Somebody who has left.
@@ -204,7 +213,7 @@ impl Table {
     }
 
     /// How many left why, since the start.
-    pub(crate) fn reasons(&self) -> Vec<(Reason, u64)> {
+    pub(crate) fn reasons(&self) -> Vec<(Reason, Losses)> {
         let state = self.state.lock();
         let mut reasons: Vec<_> = state
             .reasons
@@ -212,7 +221,7 @@ impl Table {
             .map(|(&why, &many)| (why, many))
             .collect();
         drop(state);
-        reasons.sort_unstable();
+        reasons.sort_unstable_by_key(|(reason, _)| *reason);
         reasons
     }
 
@@ -273,7 +282,9 @@ impl State {
     }
 
     fn count(&mut self, departure: &Departure) {
-        *self.reasons.entry(departure.reason).or_default() += 1;
+        let losses = self.reasons.entry(departure.reason).or_default();
+        losses.connections += 1;
+        losses.dropped_messages += departure.dropped_messages;
         self.gone.dropped_messages += departure.dropped_messages;
         self.gone.dropped_bytes += departure.dropped_bytes;
         self.gone.slow_consumers += u64::from(departure.reason.is_slow_consumer());
@@ -298,6 +309,7 @@ impl Statistics {
         self.dropped_messages += counts.lost_messages;
         self.dropped_bytes += counts.lost_bytes;
         self.refused_messages += counts.refused_messages;
+        self.unheard_messages += counts.unheard;
     }
 }
 
@@ -328,6 +340,12 @@ impl Departure {
             subscription_count: 0,
             subscriptions: Packed::default(),
         }
+    }
+
+    /// The filter of the subscription that received the most.
+    pub(crate) fn busiest(&self) -> Option<Vec<u8>> {
+        let busiest = self.subscriptions.iter().max_by_key(|it| it.delivered);
+        busiest.map(|it| it.filter.to_vec())
     }
 
     /// Of `party`, while it still has its subscriptions, with what its outbox held last.

@@ -80,6 +80,16 @@ pub(crate) struct Flags {
     #[arg(long = "https_port", visible_alias = "ms", value_name = "PORT", value_parser = clap::value_parser!(i64).range(-1..=65535))]
     pub(crate) https_port: Option<i64>,
 
+    /// Ask those who come from elsewhere, or from here, for a user before they see the monitoring
+    /// pages; --monitor_user=false asks nobody [asks who comes from elsewhere, where users are
+    /// configured]
+    #[arg(long = "monitor_user")]
+    pub(crate) monitor_user: bool,
+
+    /// Count which subjects and publishers have the most traffic, for the monitoring page /trafficz
+    #[arg(long)]
+    pub(crate) traffic: bool,
+
     /// Test the configuration file, say what is wrong with it, and exit
     #[arg(short = 't', long = "test")]
     pub(crate) is_test: bool,

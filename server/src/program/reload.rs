@@ -21,18 +21,26 @@ pub(crate) struct Reload<'r> {
 }
 
 impl Reload<'_> {
-    /// Reads the file again, and lets it hold, or says why not.
-    pub(crate) fn now(&self, plan: &mut Plan, ports: &mut Option<PortsFile>, server: &Server) {
+    /// Reads the file again, and lets it hold, or says why not; tells what it came to.
+    pub(crate) fn now(
+        &self,
+        plan: &mut Plan,
+        ports: &mut Option<PortsFile>,
+        server: &Server,
+    ) -> Result<String, String> {
         match self.taken_over(plan, ports, server) {
             Ok(()) => {
                 let digest = plan.file.as_ref().map_or("", |file| file.digest.as_str());
-                tracing::info!("Reloaded server configuration (sha256:{digest})");
+                let done = format!("Reloaded server configuration (sha256:{digest})");
+                tracing::info!("{done}");
+                Ok(done)
             }
             Err(errors) => {
-                for error in errors {
+                for error in &errors {
                     let line = error.lines().next().unwrap_or_default();
                     tracing::error!("Failed to reload server configuration: {line}");
                 }
+                Err(errors.join("\n"))
             }
         }
     }

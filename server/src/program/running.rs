@@ -5,6 +5,7 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::http::{Request, Wish};
 use crate::server::{Server, StartError};
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -17,6 +18,9 @@ use crate::program::{holder, memory, name};
 /// Over how long a lame duck closes its connections, and how long it waits first, where nothing
 /// else is asked for: as nats-server.
 const LAME_DUCK: (Duration, Duration) = (Duration::from_secs(120), Duration::from_secs(10));
+
+/// What is said of a reload that comes too late.
+const NO_RELOAD: &str = "a lame duck does not reload its configuration";
 
 /// Serves until a signal asks to stop.
 pub(crate) async fn serve(plan: Plan, reload: Reload<'_>) -> anyhow::Result<()> {
@@ -55,29 +59,69 @@ impl Running<'_> {
     /// Serves on, and does what signals ask for, until one asks to stop, or nobody is left of a
     /// lame duck.
     async fn until_stopped(&mut self, signals: &mut Signals) {
-        let mut tended = pin!(memory::tend(self.server));
+        let server = self.server;
+        let mut tended = pin!(memory::tend(server));
         let mut leaving: Option<Pin<Box<dyn Future<Output = ()> + '_>>> = None;
-        while let Some(trapped) = signals.first(tended.as_mut(), &mut leaving).await {
+        loop {
+            let asked = pin!(server.asked());
+            let first = signals.first(tended.as_mut(), asked, &mut leaving).await;
+            let trapped = match first {
+                First::Trapped(name) => name,
+                First::Asked(request) => {
+                    self.grant(request, &mut leaving);
+                    continue;
+                }
+                First::Left => return,
+            };
             tracing::info!("Trapped \"{trapped}\" signal");
             match trapped {
                 "user defined signal 1" => self.reload.log.reopen(),
-                "user defined signal 2" if leaving.is_none() => {
-                    let settings = &self.plan.settings;
-                    let duration = settings.lame_duck_duration.unwrap_or(LAME_DUCK.0);
-                    let grace = settings.lame_duck_grace_period.unwrap_or(LAME_DUCK.1);
-                    leaving = Some(Box::pin(self.server.lame_duck(duration, grace)));
-                }
+                "user defined signal 2" if leaving.is_none() => leaving = Some(self.lame_duck()),
                 "user defined signal 2" => {}
-                "hangup" if leaving.is_none() => {
-                    self.reload
-                        .now(&mut self.plan, &mut self.ports, self.server);
-                }
-                "hangup" => tracing::warn!("a lame duck does not reload its configuration"),
+                "hangup" if leaving.is_none() => _ = self.read_again(),
+                "hangup" => tracing::warn!("{NO_RELOAD}"),
                 // Whoever sent the first signal waits for the clients to go.
                 "terminated" if leaving.is_some() => {}
                 _ => return,
             }
         }
+    }
+
+    /// Does what a visitor of the monitoring port asks for.
+    fn grant<'s>(
+        &mut self,
+        request: Request,
+        leaving: &mut Option<Pin<Box<dyn Future<Output = ()> + 's>>>,
+    ) where
+        Self: 's,
+    {
+        tracing::info!("Asked over HTTP for {:?}", request.wish());
+        let result = match (request.wish(), &leaving) {
+            (Wish::Reload, None) => self.read_again(),
+            (Wish::Reload, Some(_)) => Err(NO_RELOAD.to_owned()),
+            (Wish::LameDuck, None) => {
+                *leaving = Some(self.lame_duck());
+                Ok("the clients are told to go, and the server stops when they have".to_owned())
+            }
+            (Wish::LameDuck, Some(_)) => Err("the clients are going already".to_owned()),
+        };
+        request.answer(result);
+    }
+
+    fn lame_duck<'s>(&self) -> Pin<Box<dyn Future<Output = ()> + 's>>
+    where
+        Self: 's,
+    {
+        let settings = &self.plan.settings;
+        let duration = settings.lame_duck_duration.unwrap_or(LAME_DUCK.0);
+        let grace = settings.lame_duck_grace_period.unwrap_or(LAME_DUCK.1);
+        Box::pin(self.server.lame_duck(duration, grace))
+    }
+
+    /// Reads the configuration again; tells what came of it.
+    fn read_again(&mut self) -> Result<String, String> {
+        self.reload
+            .now(&mut self.plan, &mut self.ports, self.server)
     }
 }
 
@@ -103,6 +147,16 @@ fn greet(plan: &Plan) {
     }
 }
 
+/// What happens first to a server that runs.
+enum First {
+    /// A signal of that name.
+    Trapped(&'static str),
+    /// A visitor of the monitoring port wishes for something.
+    Asked(Request),
+    /// Nobody is left of a lame duck.
+    Left,
+}
+
 /// The signals that are heard, by the names that the log gives them.
 struct Signals([(&'static str, Signal); 5]);
 
@@ -124,22 +178,26 @@ impl Signals {
         ]))
     }
 
-    /// The name of the first signal that comes; until then `meanwhile`, which never ends, goes on,
-    /// and `leaving`, behind whose end there is nothing to wait for.
+    /// The first signal or wish that comes; until then `meanwhile`, which never ends, goes on, and
+    /// `leaving`, behind whose end there is nothing to wait for.
     async fn first(
         &mut self,
         mut meanwhile: Pin<&mut impl Future<Output = Infallible>>,
+        mut asked: Pin<&mut impl Future<Output = Request>>,
         leaving: &mut Option<Pin<Box<dyn Future<Output = ()> + '_>>>,
-    ) -> Option<&'static str> {
+    ) -> First {
         std::future::poll_fn(|cx| {
             let _ = meanwhile.as_mut().poll(cx);
             for (name, signal) in &mut self.0 {
                 if signal.poll_recv(cx).is_ready() {
-                    return Poll::Ready(Some(*name));
+                    return Poll::Ready(First::Trapped(name));
                 }
             }
+            if let Poll::Ready(request) = asked.as_mut().poll(cx) {
+                return Poll::Ready(First::Asked(request));
+            }
             match leaving {
-                Some(leaving) => leaving.as_mut().poll(cx).map(|()| None),
+                Some(leaving) => leaving.as_mut().poll(cx).map(|()| First::Left),
                 None => Poll::Pending,
             }
         })

@@ -81,7 +81,8 @@ pub(super) fn host(options: &Builder) -> Host {
             closed_max: options.closed_max,
         },
         Ledgers::new(options.per_user, options.per_address),
-    );
+    )
+    .with_events(options.events.clone());
     #[cfg(feature = "sim")]
     if let Some(seed) = options.seed {
         return host.walked_by(seed);

@@ -18,6 +18,9 @@ pub use error::StartError;
 pub use reload::{Change, ReloadError};
 
 use crate::doors::nats::{self, Nats, NatsDoor, Way};
+use crate::events;
+#[cfg(feature = "http")]
+use crate::http::Request;
 #[cfg(feature = "http")]
 use crate::monitoring::{Bound, Monitoring};
 use crate::net::{AllGone, Bounds, Encryption, Hub, Listener, Pipe};
@@ -74,6 +77,7 @@ impl Server {
             keeps_stalled: options.write_timeout == WriteTimeout::Retry,
         };
         let (hub, gone) = Hub::start(bounds);
+        events::start(&host, &hub, &terms.info.server_id, options.pending_max);
         let way = assemble::way(&options, address.port());
         #[cfg(feature = "http")]
         let monitoring = monitoring.map(|bound| {
@@ -168,6 +172,24 @@ impl Server {
     /// many there are; [`Server::statistics`] asks every connection.
     pub fn departures(&self) -> (u64, u64) {
         self.host.departures()
+    }
+
+    /// The next thing that a visitor of the monitoring port asks of whoever runs the server, who
+    /// answers it. Without such a port nothing ever comes.
+    ///
+    /// Who may ask: docs/monitoring.md#control.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    #[cfg(feature = "http")]
+    pub async fn asked(&self) -> Request {
+        if let Some(monitoring) = &self.monitoring
+            && let Some(request) = monitoring.wish().await
+        {
+            return request;
+        }
+        std::future::pending().await
     }
 
     /// Stops: accepts nobody any more, sends to every reader what is queued for it (for at most

@@ -76,6 +76,13 @@ impl Server {
             let port = self.address.port();
             monitoring.obey(pages);
             monitoring.tell(port, &options, &terms.access, &terms.info);
+            let is_watched = |options: &Builder| {
+                let monitor = options.monitor.as_ref();
+                monitor.is_some_and(|monitor| monitor.is_traffic_watched)
+            };
+            if is_watched(&current) != is_watched(&options) {
+                monitoring.watch_traffic(is_watched(&options));
+            }
         }
         self.nats.set_terms(Arc::new(terms));
         self.hub.notify_all();

@@ -6,7 +6,7 @@
 use super::field::set;
 use super::table::{Known, Standing, known};
 use super::top as read;
-use super::{authorization, lag, limits, listeners, tls};
+use super::{authorization, lag, limits, listeners, tls, watching};
 use crate::conf::settings::Settings;
 
 const NO_LOGIN_HELP: &str =
@@ -91,6 +91,8 @@ pub(crate) const KNOWN: &[Known<Settings>] = known! {
     "https" => Obeyed(listeners::https);
     "https_port" => Obeyed(listeners::https_port);
     "http_base_path" => Obeyed(listeners::http_base_path);
+    "monitoring" => Obeyed(watching::monitoring);
+    "events" => Obeyed(watching::events);
     "prof_port" => Missing("there is no profiling port", "use perf");
     "prof_block_rate" => Missing("there is no profiling port", "use perf");
     // Who may do what.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! keys → authorization → permissions      tables of keys, and what reads each
-//!      → tls, listeners, limits, top
+//!      → tls, listeners, limits, watching, top
 //! table → field                           a key by its row, a value by its type
 //! together                                settings that contradict each other
 //! ```
@@ -20,6 +20,7 @@ mod table;
 mod tls;
 mod together;
 mod top;
+mod watching;
 
 use super::language::Map;
 use super::report::Diagnostic;

@@ -2,6 +2,7 @@
 
 mod placed;
 mod security;
+mod watching;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ pub use security::{
     Authorization, Certificate, ConnectionType, HandshakeFirst, Identity, Permissions, Responses,
     Secret, Subjects, Tls, TlsVersion, User,
 };
+pub use watching::{Events, Monitoring};
 
 /// The settings of a file. `None` leaves the server's default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,6 +86,10 @@ pub struct Settings {
     pub https: Option<Address>,
     /// What their paths begin with: empty, or `/` and more.
     pub http_base_path: Option<String>,
+    /// What else holds for those pages.
+    pub monitoring: Monitoring,
+    /// What is published about connections, if anything is.
+    pub events: Option<Events>,
     /// Whether to log what happens to connections.
     pub debug: Option<bool>,
     /// Whether to log everything.

@@ -61,6 +61,7 @@ impl TextSession {
         }
         self.become_known(identity, wakes);
         told!(DEBUG, &self.reader.party, "connected: {connect:?}");
+        let is_new = !self.mood.has_connected;
         self.limits.has_headers = has_headers;
         self.reader.headers.store(has_headers, Ordering::Relaxed);
         self.reader.echo.store(connect.echo, Ordering::Relaxed);
@@ -73,6 +74,9 @@ impl TextSession {
         };
         if let Some(identity) = &self.identity {
             self.reader.party.set_user(&identity.name);
+        }
+        if is_new {
+            self.peer.announce();
         }
         self.pings.expect_first(now);
         self.say_ok(wakes);

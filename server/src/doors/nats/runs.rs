@@ -10,7 +10,7 @@ use dunlin_protocol::ClientOp;
 
 use super::session::{REST_AFTER, TextSession};
 use crate::link::Wakes;
-use crate::peer::{Piece, RUN_MAX, Run};
+use crate::peer::{Denied, Piece, RUN_MAX, Run};
 
 /// How much a run may queue for its readers, in bytes: well within a round. A guess.
 const QUEUED_MAX: usize = 1024 * 1024;
@@ -59,6 +59,9 @@ impl TextSession {
         match self.peer.admit(run.subject, None, run.at()) {
             Ok(admitted) => admitted.publish_run(run, wakes),
             Err(refusal) => {
+                // The first of them has been counted.
+                let (subject, others) = (run.subject, run.len() - 1);
+                self.peer.note_denials(Denied::Publish, subject, others);
                 for _ in run.pieces() {
                     self.refuse_publish(refusal, run.subject, None, run.at(), wakes);
                 }

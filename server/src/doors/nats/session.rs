@@ -453,7 +453,7 @@ impl Session for TextSession {
         } else {
             told!(DEBUG, &party, "Client connection closed: {reason}");
         }
-        self.nats.host.table.leave(&party, departure, end.at);
+        self.nats.host.leave(&party, departure, end.at);
     }
 }
 

@@ -4,7 +4,7 @@ use crate::conf::{self, Settings};
 #[cfg(feature = "http")]
 use crate::http::MonitorOptions;
 use crate::options::{Builder, WriteTimeout};
-use crate::peer::Quota;
+use crate::peer::{Event, EventOptions, Quota};
 use crate::server::Server;
 
 use super::{access, tls, websocket};
@@ -46,6 +46,9 @@ pub(super) fn builder(settings: &Settings, digest: &str, host: &str, port: u16) 
     if let Some(tls) = tls::of_server(settings) {
         builder = builder.tls(tls);
     }
+    if let Some(events) = &settings.events {
+        builder = builder.events(of_block(events));
+    }
     if let Some(unix) = &settings.unix {
         builder = builder.unix_socket(&unix.path.value, unix.mode);
         if let Some(lag) = unix.lag {
@@ -70,6 +73,17 @@ pub(super) fn builder(settings: &Settings, digest: &str, host: &str, port: u16) 
         .authorization(access::of_server(settings))
 }
 
+fn of_block(block: &conf::Events) -> EventOptions {
+    let options = block.prefix.as_ref().map(EventOptions::new);
+    let kinds = block.kinds.iter().map(|kind| match kind.as_str() {
+        "connected" => Event::Connected,
+        "left" => Event::Left,
+        "subscribed" => Event::Subscribed,
+        _ => Event::Slow, // The file was found good: there are no others.
+    });
+    options.unwrap_or_default().only(kinds)
+}
+
 /// The monitoring port, if one is asked for.
 #[cfg(feature = "http")]
 fn monitor(settings: &Settings, digest: &str) -> Option<MonitorOptions> {
@@ -83,7 +97,10 @@ fn monitor(settings: &Settings, digest: &str) -> Option<MonitorOptions> {
     if let Some(path) = &settings.http_base_path {
         options = options.base_path(path);
     }
-    Some(options)
+    if let Some(is_demanded) = settings.monitoring.demand_user {
+        options = options.demand_user(is_demanded);
+    }
+    Some(options.watch_traffic(settings.monitoring.traffic.unwrap_or(false)))
 }
 
 fn quota(quota: &conf::Quota) -> Quota {

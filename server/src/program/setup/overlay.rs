@@ -13,6 +13,13 @@ pub(super) fn lay_above(settings: &mut Settings, flags: &Flags, errors: &mut Vec
     over(&mut settings.trace, "trace", flags.trace);
     over(&mut settings.logtime, "logtime", flags.logtime);
     over(&mut settings.logtime_utc, "logtime_utc", flags.logtime_utc);
+    let watching = &mut settings.monitoring;
+    over(
+        &mut watching.demand_user,
+        "monitor_user",
+        flags.monitor_user,
+    );
+    over(&mut watching.traffic, "traffic", flags.traffic);
     set(&mut settings.host, &flags.addr);
     set(&mut settings.server_name, &flags.name);
     let advertised = flags.client_advertise.clone().map(Placed::nowhere);
