@@ -171,3 +171,15 @@ async fn users_without_a_password_need_their_certificate() {
         .await;
     inside.expect("PONG").await;
 }
+
+#[tokio::test]
+async fn a_namesake_of_the_authority_is_told_that_nobody_knows_it() {
+    let (authority, namesake) = (Authority::new(), Authority::new());
+    let server = start(trusting(&authority).verify(true)).await;
+    let shown = namesake.client(Vec::new(), &[(DnType::CommonName, "x")]);
+    let knows = Knows::of(&authority).showing(&shown).only_tls12();
+    let mut typist = dial(&server).await;
+    typist.line().await;
+    let refused = knows.encrypt(typist.into_stream()).await.unwrap_err();
+    assert!(refused.to_string().contains("UnknownCA"), "{refused}");
+}

@@ -1,8 +1,9 @@
 //! Who looks at the certificates of clients: webpki, with the answer that clients know.
 //!
 //! A certificate that names a trusted authority and was signed by another of the same name is to
-//! webpki a broken signature, which TLS calls a failed decryption. The reference server says of
-//! it that the authority is unknown, and clients wait for that.
+//! webpki a broken signature, which TLS calls a failed decryption; one that vouches for itself is an
+//! authority out of place. The reference server says of both that the authority is unknown, and
+//! clients wait for that.
 
 use std::sync::Arc;
 
@@ -10,6 +11,12 @@ use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+
+/// What is said of a certificate that no known authority vouches for.
+const UNKNOWN: Error = Error::InvalidCertificate(CertificateError::UnknownIssuer);
+/// What webpki calls an authority's certificate that somebody shows as its own; it has no name in
+/// rustls.
+const AUTHORITY: &str = "CaUsedAsEndEntity";
 
 #[derive(Debug)]
 pub(super) struct Clients(pub(super) Arc<dyn ClientCertVerifier>);
@@ -34,11 +41,14 @@ impl ClientCertVerifier for Clients {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let verified = self.0.verify_client_cert(shown, between, now);
-        verified.map_err(|error| match error {
-            Error::InvalidCertificate(CertificateError::BadSignature) => {
-                Error::InvalidCertificate(CertificateError::UnknownIssuer)
+        verified.map_err(|error| match &error {
+            Error::InvalidCertificate(CertificateError::BadSignature) => UNKNOWN,
+            Error::InvalidCertificate(CertificateError::Other(other))
+                if format!("{other:?}").contains(AUTHORITY) =>
+            {
+                UNKNOWN
             }
-            error => error,
+            _ => error,
         })
     }
 
