@@ -60,6 +60,8 @@ struct Desk {
     secured: Option<Box<Secured>>,
     kind: ConnectionType,
     greeting: Option<Box<Greeting>>,
+    /// It has been let in as who it says it is.
+    is_admitted: bool,
     /// Whom a proxy says it speaks for.
     forwarded_for: Option<Box<IpAddr>>,
 }
@@ -112,6 +114,16 @@ impl Party {
             own: Mutex::new(own),
             desk: Mutex::default(),
         }
+    }
+
+    /// Notes that it has been let in as who it says it is.
+    pub(crate) fn note_admitted(&self) {
+        self.desk.lock().is_admitted = true;
+    }
+
+    /// Whether it has been let in as who it says it is.
+    pub(crate) fn is_admitted(&self) -> bool {
+        self.desk.lock().is_admitted
     }
 
     /// Notes whom a proxy says that it speaks for.

@@ -60,6 +60,7 @@ impl TextSession {
             return Verdict::Close(Reason::MaximumConnectionsExceeded);
         }
         self.become_known(identity, wakes);
+        self.reader.party.note_admitted();
         told!(DEBUG, &self.reader.party, "connected: {connect:?}");
         let is_new = !self.mood.has_connected;
         self.limits.has_headers = has_headers;

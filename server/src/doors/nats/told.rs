@@ -71,8 +71,8 @@ impl Who {
             },
             client: known.join(":"),
             user: match &*greeting.user {
-                "" => String::new(),
-                user => format!("$G/user:{user}"),
+                user if !user.is_empty() && party.is_admitted() => format!("$G/user:{user}"),
+                _ => String::new(),
             },
         }
     }
