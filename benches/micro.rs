@@ -5,39 +5,20 @@
 
 #![allow(missing_docs)] // The macro below makes a public function without one.
 
+mod parts;
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use dunlin_protocol::{ClientParser, HeaderMap, Limits, Step, encode};
-use dunlin_server::bench::{FanOut, Routing, Ticket};
+use dunlin_protocol::{HeaderMap, encode};
+use dunlin_server::bench::{FanOut, Ticket};
+use parts::{READ, SUBJECTS, batch, filled, filter, parse_all, publication, subject};
 
-/// One read of a busy socket, in bytes.
-const READ: usize = 64 * 1024;
 /// How many subscriptions the large index holds.
 const MILLION: usize = 1_000_000;
-/// How many different subjects a bench walks through: too many for any cache of a publisher.
-const SUBJECTS: usize = 16 * 1024;
-
 criterion_group!(benches, parse, encode_message, matching, churn, fan_out);
 criterion_main!(benches);
-
-/// As many copies of `op` as one read holds.
-fn batch(op: &[u8]) -> Vec<u8> {
-    op.repeat((READ / op.len()).max(1))
-}
-
-fn publication(payload: usize, headers: Option<&HeaderMap>) -> Vec<u8> {
-    let mut op = Vec::new();
-    let publication = encode::Publication {
-        subject: b"orders.eu.berlin",
-        reply: None,
-        headers,
-        payload: &vec![b'x'; payload],
-    };
-    encode::publish(&mut op, &publication);
-    op
-}
 
 fn parse(criterion: &mut Criterion) {
     let headers = HeaderMap::try_from([("Trace-Id", "4711"), ("Kind", "order")]).ok();
@@ -57,18 +38,6 @@ fn parse(criterion: &mut Criterion) {
         });
     }
     group.finish();
-}
-
-fn parse_all(input: &[u8]) -> usize {
-    let (mut parser, limits) = (ClientParser::default(), Limits::default());
-    let (mut at, mut ops) = (0, 0);
-    while let Ok(Step::Op { op, used }) = parser.next(&input[at..], &limits) {
-        black_box(op);
-        at += used;
-        ops += 1;
-    }
-    assert_eq!(at, input.len(), "a whole number of operations");
-    ops
 }
 
 fn encode_message(criterion: &mut Criterion) {
@@ -96,34 +65,10 @@ fn encode_message(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The `n`th filter: three or four tokens, every tenth with a wildcard, at either place.
-fn filter(n: usize) -> String {
-    match n % 20 {
-        0 => format!("orders.{}.{n}.*", n % 97),
-        10 => format!("orders.*.{n}.>"),
-        _ => format!("orders.{}.{n}", n % 97),
-    }
-}
-
-/// A subject that the `n`th filter covers.
-fn subject(n: usize) -> String {
-    match n % 20 {
-        0 | 10 => format!("orders.{}.{n}.new", n % 97),
-        _ => format!("orders.{}.{n}", n % 97),
-    }
-}
-
-fn filled(filters: usize) -> (Routing, Vec<Ticket>) {
-    let routing = Routing::new();
-    let subscribe = |n: usize| routing.subscribe(&filter(n), &n.to_string());
-    let tickets = (0..filters).map(subscribe).collect();
-    (routing, tickets)
-}
-
 fn matching(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("match");
     for filters in [10_000, MILLION] {
-        let (mut routing, _tickets) = filled(filters);
+        let (mut routing, _tickets) = filled(filters, |n| n);
         let mut random = fastrand::Rng::with_seed(7);
         let hits: Vec<String> = (0..SUBJECTS)
             .map(|_| subject(random.usize(..filters)))
@@ -153,12 +98,19 @@ fn matching(criterion: &mut Criterion) {
             bencher.iter(|| routing.matches(black_box(&hits[0])));
         });
     }
+    let (routing, _tickets) = filled(10_000, |n| 10 * n); // Every one of them has a wildcard.
+    let hits: Vec<String> = (0..10_000).map(|n| subject(10 * n)).collect();
+    assert!(hits.iter().all(|hit| routing.looks_up(hit)));
+    group.bench_function(BenchmarkId::new("trie hit", 10_000), |bencher| {
+        let mut subjects = hits.iter().cycle();
+        bencher.iter(|| routing.looks_up(subjects.next().map_or("", |hit| hit)));
+    });
     group.finish();
 }
 
 /// Subscriptions that come and go while a million others stay.
 fn churn(criterion: &mut Criterion) {
-    let (routing, _tickets) = filled(MILLION);
+    let (routing, _tickets) = filled(MILLION, |n| n);
     let fresh: Vec<String> = (MILLION..MILLION + SUBJECTS).map(filter).collect();
     let time_both = |rounds: u64| {
         let (mut coming, mut going) = (Duration::ZERO, Duration::ZERO);

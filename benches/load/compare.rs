@@ -1,254 +1,256 @@
 //! The same work for several servers in turn, and what it cost each of them.
 //!
 //! Rounds alternate, so that a noisy moment of the machine does not fall on one server alone; what
-//! is printed are medians. Every run has a fresh server.
+//! is shown are medians. Every run has a fresh server.
 
-use anyhow::{Context, Result, bail, ensure};
-use clap::{Args, Parser};
-use serde_json::json;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
-use crate::machine;
-use crate::report::{Outcome, text};
-use crate::server::Server;
-use crate::work::Scenario;
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::{Value, json};
 
-/// The work unless `--work` says otherwise.
-const WORKS: [&str; 9] = [
-    "pub --payload 16",
-    "one-to-one --payload 16",
-    "one-to-one --payload 128",
-    "one-to-one --payload 1024",
-    "fan-out --subscribers 100 --payload 128",
-    "fan-in --publishers 4 --payload 128",
-    "queue --publishers 2 --subscribers 4 --payload 128",
-    "request-reply --publishers 16",
-    "latency --rate 10000",
-];
+use crate::figures::{Figures, Key, spread};
+use crate::pages::{self, table};
+use crate::server::Contender;
+use crate::sets::{self, Entry, Row};
+use crate::work::Timing;
+use crate::{machine, plot};
 
+/// Gives several servers the same work in turn.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Compare {
-    /// A server: its name, and the command that starts it on {port}. The first one named is
-    /// compared with the others.
-    #[arg(long = "server", required = true, value_name = "NAME=COMMAND")]
+    /// A server: its name, and the command that starts it on {port}; `redis:resp=…`, `it:mqtt=…`
+    /// for what does not speak NATS. The first one named is compared with the others. Default:
+    /// dunlin, built now, and nats-server, redis-server and mosquitto where they are on the path.
+    #[arg(long = "server", value_name = "NAME=COMMAND")]
     servers: Vec<String>,
-    /// A scenario with its options, as in `--work 'fan-out --subscribers 10'`. Default: nine that
-    /// cover what people do.
-    #[arg(long = "work", value_name = "WORK")]
-    works: Vec<String>,
+    /// The short set of works (two minutes or three) instead of the full one (some twenty).
+    #[arg(long)]
+    quick: bool,
+    /// Only works that fill a row whose name contains this; as often as wanted.
+    #[arg(long, value_name = "TEXT")]
+    only: Vec<String>,
     /// How often each server gets each work.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
-    /// How long to measure each time.
-    #[arg(long, default_value_t = 2.0)]
-    seconds: f64,
+    /// Write docs/performance.md's table and docs/pictures anew.
+    #[arg(long)]
+    write: bool,
+    /// Write the plot here.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Write every run's figures here, as JSON.
+    #[arg(long, value_name = "FILE")]
+    runs: Option<PathBuf>,
 }
 
-/// One `--work`.
-#[derive(Parser)]
-#[command(no_binary_name = true)]
-struct Work {
-    #[command(subcommand)]
-    scenario: Scenario,
+/// Everything that a comparison has shown.
+pub(crate) struct Comparison {
+    pub(crate) names: Vec<String>,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) command: String,
+    pub(crate) machine: String,
+    pub(crate) rounds: usize,
+    versions: Vec<String>,
+    pub(crate) failures: Vec<String>,
 }
 
-/// The outcomes of one server at one work, by round.
-type Rounds = Vec<Outcome>;
+/// A row of the table: by server what its runs have shown, none where it cannot do the work.
+pub(crate) struct Line {
+    pub(crate) row: Row,
+    pub(crate) is_quick: bool,
+    pub(crate) runs: Vec<Option<Vec<Figures>>>,
+}
 
 impl Compare {
-    pub(crate) fn run(&self, wants_json: bool) -> Result<()> {
-        let servers: Vec<(&str, &str)> = self
-            .servers
-            .iter()
-            .map(|server| {
-                server
-                    .split_once('=')
-                    .context("--server must be NAME=COMMAND")
-            })
-            .collect::<Result<_>>()?;
-        let scenarios = self.scenarios()?;
-        let mut lines = Vec::new();
-        for scenario in &scenarios {
-            let rounds = self.measure(scenario, &servers)?;
-            lines.push(rounds);
-        }
-        let names: Vec<&str> = servers.iter().map(|(name, _)| *name).collect();
-        match wants_json {
-            true => print_json(&names, &lines),
-            false => print_table(&names, &lines),
-        }
-        Ok(())
-    }
-
-    fn scenarios(&self) -> Result<Vec<Scenario>> {
-        let works: Vec<&str> = match self.works.is_empty() {
-            true => WORKS.to_vec(),
-            false => self.works.iter().map(String::as_str).collect(),
+    pub(crate) fn run(&self, timing: &Timing, wants_json: bool) -> Result<ExitCode> {
+        let contenders = match self.servers.is_empty() {
+            true => Contender::usual()?,
+            false => {
+                let named = self.servers.iter().map(|server| Contender::named(server));
+                named.collect::<Result<_>>()?
+            }
         };
-        let parse = |work: &str| {
-            let parsed = Work::try_parse_from(work.split_whitespace());
-            let mut scenario = match parsed {
-                Ok(work) => work.scenario,
-                Err(error) => bail!("--work {work:?} makes no sense: {error}"),
-            };
-            scenario.numbers_mut().seconds = self.seconds;
-            scenario
-                .plan()
-                .with_context(|| format!("--work {work:?}"))?;
-            Ok(scenario)
-        };
-        works.into_iter().map(parse).collect()
-    }
-
-    /// All rounds of one work; by server.
-    fn measure(&self, scenario: &Scenario, servers: &[(&str, &str)]) -> Result<Vec<Rounds>> {
-        let plan = scenario.plan()?;
-        let mut all: Vec<Rounds> = servers.iter().map(|_| Rounds::new()).collect();
+        let entries = sets::entries(self.quick, &self.only)?;
+        let mut comparison = Comparison::new(&contenders, &entries, usize::from(self.rounds));
         for round in 0..usize::from(self.rounds) {
-            for turn in 0..servers.len() {
-                // Nobody is always the first.
-                let at = (turn + round) % servers.len();
-                let (name, command) = servers[at];
-                let server = Server::start(command).with_context(|| name.to_owned())?;
-                let outcome = crate::run(&plan, &server)
-                    .with_context(|| format!("{name}, {plan}, round {}", round + 1))?;
-                ensure!(
-                    outcome.rate() > 0.0,
-                    "{name}, {plan}: nothing was delivered"
-                );
-                eprintln!("{name:<8} {}", outcome.row());
-                all[at].push(outcome);
+            comparison.play(round, &contenders, &entries, timing);
+        }
+        match wants_json {
+            true => println!("{:#}", comparison.json()),
+            false => println!("{}", table::all(&comparison)),
+        }
+        let write = |path: &PathBuf, text: String| {
+            std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+        };
+        if let Some(path) = &self.svg {
+            write(path, plot::draw(&comparison))?;
+        }
+        if let Some(path) = &self.runs {
+            write(path, format!("{:#}\n", comparison.json()))?;
+        }
+        if self.write {
+            pages::write_comparison(&comparison)?;
+        }
+        let has_failed = comparison.lines.iter().any(|line| line.failed(0));
+        Ok(if has_failed {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
+    }
+}
+
+impl Comparison {
+    fn new(contenders: &[Contender], entries: &[Entry], rounds: usize) -> Self {
+        let mut lines = Vec::new();
+        for entry in entries {
+            for &row in &entry.rows {
+                let suits = |it: &Contender| entry.work.suits(it.dialect).then(Vec::new);
+                lines.push(Line {
+                    row,
+                    is_quick: entry.is_quick,
+                    runs: contenders.iter().map(suits).collect(),
+                });
             }
         }
-        Ok(all)
+        let words = std::env::args().skip(1).map(quoted);
+        Self {
+            names: contenders.iter().map(|it| it.name.clone()).collect(),
+            lines,
+            command: words.collect::<Vec<_>>().join(" "),
+            machine: machine::line(),
+            rounds,
+            versions: contenders.iter().map(Contender::version).collect(),
+            failures: Vec::new(),
+        }
     }
-}
 
-/// The median of a figure over the rounds, if every round has it.
-fn median(rounds: &Rounds, figure: impl Fn(&Outcome) -> Option<f64>) -> Option<f64> {
-    let mut figures: Vec<f64> = rounds.iter().map(figure).collect::<Option<_>>()?;
-    figures.sort_by(f64::total_cmp);
-    let (low, high) = ((figures.len() - 1) / 2, figures.len() / 2);
-    Some((figures[low] + figures[high]) / 2.0)
-}
+    /// One round: every work for every server.
+    fn play(&mut self, round: usize, contenders: &[Contender], entries: &[Entry], timing: &Timing) {
+        let mut first = 0;
+        for entry in entries {
+            let lines = first..first + entry.rows.len();
+            first = lines.end;
+            for turn in 0..contenders.len() {
+                let at = (turn + round) % contenders.len(); // Nobody is always the first.
+                let contender = &contenders[at];
+                if !entry.work.suits(contender.dialect) {
+                    continue;
+                }
+                let name = entry.rows[0].name;
+                match entry.work.run(contender, None, timing) {
+                    Ok(results) => {
+                        eprintln!("{:<14} {name}: {}", contender.name, results[0]);
+                        for line in &mut self.lines[lines.clone()] {
+                            let figures = results[line.row.result];
+                            line.runs[at].get_or_insert_default().push(figures);
+                        }
+                    }
+                    Err(error) => {
+                        let failure = format!("{}, {name}: {error:#}", contender.name);
+                        eprintln!("{failure}");
+                        self.failures.push(failure);
+                    }
+                }
+            }
+        }
+    }
 
-fn print_table(names: &[&str], lines: &[Vec<Rounds>]) {
-    let column = |title: &str, name: &str| format!(" {:>18}", format!("{title} {name}"));
-    let mut head = format!("{:<34}", "work");
-    for title in ["CPU µs", "p99 µs", "1000/s"] {
-        names
+    pub(crate) fn servers(&self) -> String {
+        self.versions.join(", ")
+    }
+
+    /// What the first server's figures are in those of another one: their geometric mean over the
+    /// rows about CPU time.
+    pub(crate) fn mean_ratio(&self, other: usize, quick_only: bool) -> Option<f64> {
+        let is_meant = |line: &&Line| line.row.key == Key::Cpu && (line.is_quick || !quick_only);
+        let ratios = self
+            .lines
             .iter()
-            .for_each(|name| head.push_str(&column(title, name)));
+            .filter(is_meant)
+            .filter_map(|line| line.ratio(other));
+        let (mut sum, mut count) = (0.0, 0.0);
+        ratios.for_each(|ratio| {
+            sum += ratio.ln();
+            count += 1.0;
+        });
+        (count > 0.0).then(|| (sum / count).exp())
     }
-    for other in &names[1..] {
-        head.push_str(&column("CPU", &format!("{}/{other}", names[0])));
+
+    fn json(&self) -> Value {
+        let lines = self.lines.iter().map(|line| {
+            let servers = self.names.iter().zip(&line.runs).map(|(name, runs)| {
+                let runs = runs.as_deref().unwrap_or_default();
+                json!({
+                    "server": name,
+                    "median": Figures::median(runs).json(),
+                    "runs": runs.iter().map(Figures::json).collect::<Vec<_>>(),
+                })
+            });
+            json!({
+                "work": line.row.name,
+                "figure": line.row.key.name(),
+                "servers": servers.collect::<Vec<_>>(),
+                "ratios": (1..self.names.len()).map(|other| line.ratio(other)).collect::<Vec<_>>(),
+            })
+        });
+        json!({
+            "lines": lines.collect::<Vec<_>>(),
+            "servers": self.versions,
+            "command": self.command,
+            "machine": self.machine,
+            "failures": self.failures,
+        })
     }
-    println!("\n{head}");
-    for line in lines {
-        let mut row = format!("{:<34}", line[0][0].work);
-        for rounds in line {
-            row.push_str(&format!(
-                " {:>18}",
-                text(median(rounds, Outcome::cpu_each), 3)
-            ));
-        }
-        for rounds in line {
-            row.push_str(&format!(
-                " {:>18}",
-                text(median(rounds, |it| it.delay(99.0)), 0)
-            ));
-        }
-        for rounds in line {
-            let rate = median(rounds, |it| Some(it.rate() / 1e3));
-            row.push_str(&format!(" {:>18}", text(rate, 1)));
-        }
-        for other in 1..names.len() {
-            row.push_str(&format!(" {:>18}", text(ratio(line, other), 2)));
-        }
-        println!("{row}");
-    }
-    for (at, other) in names.iter().enumerate().skip(1) {
-        println!(
-            "CPU per delivery, {} / {other}, geometric mean: {}",
-            names[0],
-            text(mean_ratio(lines, at), 2)
-        );
-    }
-    let command: Vec<String> = std::env::args().map(quoted).collect();
-    println!("\n{}\n{}", command.join(" "), machine::line());
 }
 
-/// What the first server's delivery costs, in those of the `other`.
-fn ratio(line: &[Rounds], other: usize) -> Option<f64> {
-    Some(median(&line[0], Outcome::cpu_each)? / median(&line[other], Outcome::cpu_each)?)
-}
+impl Line {
+    /// A server's median of the figure that the row is about.
+    pub(crate) fn figure(&self, server: usize) -> Option<f64> {
+        self.get(server, self.row.key)
+    }
 
-fn mean_ratio(lines: &[Vec<Rounds>], other: usize) -> Option<f64> {
-    let logarithms = lines.iter().map(|line| Some(ratio(line, other)?.ln()));
-    let sum = logarithms.sum::<Option<f64>>()?;
-    Some((sum / lines.len() as f64).exp())
+    pub(crate) fn get(&self, server: usize, key: Key) -> Option<f64> {
+        Figures::median(self.runs[server].as_deref()?).get(key)
+    }
+
+    /// The first server's figure in those of another.
+    pub(crate) fn ratio(&self, other: usize) -> Option<f64> {
+        let ratio = self.figure(0)? / self.figure(other)?;
+        ratio
+            .is_finite()
+            .then_some(ratio)
+            .filter(|&ratio| ratio > 0.0)
+    }
+
+    /// The larger of the first two servers' spreads.
+    pub(crate) fn spread(&self) -> Option<f64> {
+        let spreads = self.runs.iter().take(2).flatten();
+        spreads
+            .filter_map(|runs| spread(runs, self.row.key))
+            .reduce(f64::max)
+    }
+
+    /// Whether a server that can do the work has not, in any round.
+    pub(crate) fn failed(&self, server: usize) -> bool {
+        self.runs[server].as_ref().is_some_and(Vec::is_empty)
+    }
+
+    /// Whether this program, and not the server, was at its limit.
+    pub(crate) fn is_driver_bound(&self, server: usize) -> bool {
+        let runs = self.runs[server].as_deref().unwrap_or_default();
+        Figures::median(runs)
+            .driver
+            .is_some_and(|cores| cores > 0.95)
+    }
 }
 
 /// An argument as a shell would want it.
 fn quoted(arg: String) -> String {
-    match arg.contains([' ', '{']) {
+    match arg.contains([' ', '{', '>']) {
         true => format!("'{arg}'"),
         false => arg,
-    }
-}
-
-fn print_json(names: &[&str], lines: &[Vec<Rounds>]) {
-    let works: Vec<_> = lines
-        .iter()
-        .map(|line| {
-            let servers = names.iter().zip(line).map(|(name, rounds)| {
-                json!({
-                    "name": name,
-                    "server_cpu_us_per_delivery": median(rounds, Outcome::cpu_each),
-                    "deliveries_per_second": median(rounds, |it| Some(it.rate())),
-                    "p99_us": median(rounds, |it| it.delay(99.0)),
-                    "rounds": rounds.iter().map(Outcome::json).collect::<Vec<_>>(),
-                })
-            });
-            let ratios = (1..names.len()).map(|other| ratio(line, other));
-            json!({
-                "work": line[0][0].work,
-                "servers": servers.collect::<Vec<_>>(),
-                "cpu_first_over_others": ratios.collect::<Vec<_>>(),
-            })
-        })
-        .collect();
-    let command: Vec<String> = std::env::args().collect();
-    println!(
-        "{}",
-        json!({"command": command, "machine": machine::line(), "works": works})
-    );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_usual_works_can_be_planned() {
-        let compare = Compare {
-            servers: Vec::new(),
-            works: Vec::new(),
-            rounds: 1,
-            seconds: 1.0,
-        };
-        assert_eq!(compare.scenarios().unwrap().len(), WORKS.len());
-        for works in [
-            "fly",
-            "pub --payload 3",
-            "pub --rate 5",
-            "pub --subscribers 2",
-        ] {
-            let works = vec![works.to_owned()];
-            let compare = Compare {
-                works,
-                ..compare.clone()
-            };
-            assert!(compare.scenarios().is_err());
-        }
     }
 }

@@ -6,7 +6,6 @@ use std::thread;
 
 /// Cores, processor, kernel and date, in one line.
 pub(crate) fn line() -> String {
-    let cores = thread::available_parallelism().map_or(0, usize::from);
     let processor = fs::read_to_string("/proc/cpuinfo")
         .ok()
         .and_then(|info| {
@@ -16,7 +15,12 @@ pub(crate) fn line() -> String {
         .unwrap_or_else(|| "unknown processor".to_owned());
     let kernel = said_by("uname", &["-sr"]);
     let date = said_by("date", &["-u", "+%Y-%m-%d %H:%M UTC"]);
-    format!("{cores} cores, {processor}, {kernel}, {date}")
+    format!("{} cores, {processor}, {kernel}, {date}", cores())
+}
+
+/// How many cores there are.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// What a program prints, or that it does not.

@@ -1,39 +1,50 @@
-//! Drives a NATS server over real sockets, checks every delivery, and says what each one cost.
+//! Drives servers over real sockets, checks every delivery, and says what each one cost.
 //!
 //! ```text
-//! work ─▶ flood ─┬▶ publisher threads ─▶ server ─▶ reader thread ─┬▶ report
-//!  (plan)        └── the clock, the server's CPU ─────────────────┘
+//! compare, scale ─▶ work ─▶ flow, requests, crowd … ─▶ hub ─▶ wire ─▶ dialect ─▶ server
+//!      │                      └─ the server's CPU time and memory ◀─ process ───────┘
+//!      └─▶ table, plot, curves ─▶ pages
 //! ```
 //!
-//! It speaks through the protocol crate only and knows nothing of any server, so what it says of
-//! one it can say of another: `compare` gives several the same work in turn.
+//! It knows nothing of any server but what it speaks (NATS, MQTT, Redis), so what it says of one it
+//! can say of another: `compare` gives several the same work in turn, `scale` ever more of it.
 
 #![allow(clippy::print_stdout)] // The figures are what this program is for.
 
 mod compare;
-mod flood;
+mod crowd;
+mod curves;
+mod dialect;
+mod figures;
 mod flow;
+mod hub;
 mod machine;
-mod publisher;
-mod reader;
-mod report;
+mod pages;
+mod plot;
+mod process;
 mod requests;
+mod scale;
 mod server;
-mod tracks;
+mod sets;
+mod start;
+mod subscriptions;
+mod svg;
+mod system;
 mod wire;
 mod work;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Parser;
 
 use compare::Compare;
-use report::Outcome;
-use server::Server;
-use work::{Plan, Scenario};
+use dialect::Dialect;
+use scale::Scale;
+use server::{Contender, Server};
+use work::{Times, Work};
 
-/// Drive a NATS server over real sockets and say what each delivery cost it.
+/// Drive a server over real sockets and say what each delivery cost it.
 ///
 /// Every delivery is checked and accounted for; a loss, a repetition or a wrong order is an error.
 #[derive(Parser)]
@@ -41,6 +52,28 @@ use work::{Plan, Scenario};
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    times: Times,
+    /// Print JSON instead of a table.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// One work with one server.
+    Run(Run),
+    /// Give several servers the same work in turn: a table, a plot, JSON.
+    Compare(Compare),
+    /// Give them ever more of it: how what it costs grows.
+    Scale(Scale),
+}
+
+/// One work with one server.
+#[derive(Debug, clap::Args)]
+struct Run {
+    #[command(subcommand)]
+    work: Work,
     /// Where the server listens.
     #[arg(
         long,
@@ -53,25 +86,15 @@ struct Cli {
     #[arg(long, global = true)]
     pid: Option<u32>,
     /// Start this server, on a free port that takes the place of {port}, and count its CPU time.
-    #[arg(long, global = true, value_name = "COMMAND", conflicts_with_all = ["addr", "pid"])]
+    /// `redis:resp=redis-server --port {port}` says what it speaks.
+    #[arg(long, global = true, value_name = "NAME=COMMAND", conflicts_with_all = ["addr", "pid"])]
     start: Option<String>,
-    /// Print JSON instead of a table.
-    #[arg(long, global = true)]
-    json: bool,
-}
-
-#[derive(clap::Subcommand)]
-enum Command {
-    #[command(flatten)]
-    Run(Scenario),
-    /// Give several servers the same work in turn, and print the ratio of what it cost them.
-    Compare(Compare),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match obey(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("load: {error:#}");
             ExitCode::FAILURE
@@ -79,33 +102,27 @@ fn main() -> ExitCode {
     }
 }
 
-fn obey(cli: &Cli) -> Result<()> {
+fn obey(cli: &Cli) -> Result<ExitCode> {
+    system::allow_sockets()?;
+    let timing = cli.times.timing()?;
     match &cli.command {
-        Command::Compare(compare) => {
-            if cli.start.is_some() || cli.pid.is_some() {
-                bail!("compare starts its servers itself: name them with --server");
-            }
-            compare.run(cli.json)
-        }
-        Command::Run(scenario) => {
-            let plan = scenario.plan()?;
-            let server = match &cli.start {
-                Some(command) => Server::start(command)?,
-                None => Server::at(&cli.addr, cli.pid),
+        Command::Run(run) => {
+            let results = match &run.start {
+                Some(command) => run.work.run(&Contender::named(command)?, None, &timing)?,
+                None => {
+                    let server = Server::at(&run.addr, Dialect::Nats, run.pid)?;
+                    run.work.run_with(&server, &timing)?
+                }
             };
-            let outcome = run(&plan, &server)?;
-            match cli.json {
-                true => println!("{}", outcome.json()),
-                false => println!("{}\n{}", Outcome::HEAD, outcome.row()),
+            for figures in results {
+                match cli.json {
+                    true => println!("{}", figures.json()),
+                    false => println!("{figures}"),
+                }
             }
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
-    }
-}
-
-fn run(plan: &Plan, server: &Server) -> Result<Outcome> {
-    match plan.is_request() {
-        true => requests::run(plan, server),
-        false => flood::run(plan, server),
+        Command::Compare(compare) => compare.run(&timing, cli.json),
+        Command::Scale(scale) => scale.run(&timing),
     }
 }

@@ -1,90 +1,202 @@
-//! The server under load: started here or found running, and the CPU time that it has used.
+//! The server under load: how it is started, and what it has used.
 
-use std::collections::HashMap;
-use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::env;
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::wire::PATIENCE;
+use crate::dialect::Dialect;
+use crate::hub::PATIENCE;
+use crate::process::{self, CpuTime};
+use crate::system;
 
-/// A tick of `/proc/<pid>/stat`: a hundredth of a second on every Linux that is about.
-const TICK: Duration = Duration::from_millis(10);
+/// How long a server that listens is left alone, to finish starting.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// A server that can be started.
+#[derive(Debug, Clone)]
+pub(crate) struct Contender {
+    pub(crate) name: String,
+    pub(crate) dialect: Dialect,
+    words: Vec<String>, // One of them holds `{port}`.
+}
 
 /// A server that listens; one started here ends when this is dropped.
 pub(crate) struct Server {
-    pub(crate) address: String,
+    pub(crate) address: SocketAddr,
+    pub(crate) dialect: Dialect,
     pid: Option<u32>,
     child: Option<Child>,
 }
 
-/// The CPU time of a process at one moment.
-#[derive(Default)]
-pub(crate) struct CpuTime {
-    /// By thread, in nanoseconds; empty where the kernel does not tell.
-    by_thread: HashMap<u32, u64>,
-    ticks: u64,
+impl Contender {
+    /// `NAME=COMMAND`, or `NAME:mqtt=COMMAND`; the command is split at blanks, there are no quotes.
+    pub(crate) fn named(text: &str) -> Result<Self> {
+        let (name, command) = text.split_once('=').context("a server is NAME=COMMAND")?;
+        let (name, dialect) = match name.split_once(':') {
+            None => (name, Dialect::Nats),
+            Some((name, "nats")) => (name, Dialect::Nats),
+            Some((name, "mqtt")) => (name, Dialect::Mqtt),
+            Some((name, "resp")) => (name, Dialect::Resp),
+            Some((_, other)) => bail!("no such protocol: {other} (nats, mqtt, resp)"),
+        };
+        let words: Vec<&str> = command.split_whitespace().collect();
+        Self::new(name, dialect, &words)
+    }
+
+    fn new(name: &str, dialect: Dialect, words: &[&str]) -> Result<Self> {
+        ensure!(
+            words.iter().any(|word| word.contains("{port}")),
+            "no {{port}} in the command of {name}"
+        );
+        Ok(Self {
+            name: name.to_owned(),
+            dialect,
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+        })
+    }
+
+    /// dunlin, built now, and of its peers those that are on the path.
+    pub(crate) fn usual() -> Result<Vec<Self>> {
+        let dunlin = build()?;
+        let dunlin = dunlin.to_str().context("a path that is no text")?;
+        let mut all = vec![Self::new(
+            "dunlin",
+            Dialect::Nats,
+            &[dunlin, "-a", "127.0.0.1", "-p", "{port}"],
+        )?];
+        let peers: [(&str, Dialect, &[&str]); 3] = [
+            (
+                "nats-server",
+                Dialect::Nats,
+                &["-a", "127.0.0.1", "-p", "{port}"],
+            ),
+            (
+                "redis-server",
+                Dialect::Resp,
+                &[
+                    "--port",
+                    "{port}",
+                    "--bind",
+                    "127.0.0.1",
+                    "--save",
+                    "",
+                    "--appendonly",
+                    "no",
+                ],
+            ),
+            ("mosquitto", Dialect::Mqtt, &["-p", "{port}"]),
+        ];
+        for (name, dialect, arguments) in peers {
+            if let Some(program) = on_path(name) {
+                let program = program.to_str().context("a path that is no text")?;
+                all.push(Self::new(
+                    name,
+                    dialect,
+                    &[&[program][..], arguments].concat(),
+                )?);
+            }
+        }
+        Ok(all)
+    }
+
+    /// What the server says of its own version, in one line.
+    pub(crate) fn version(&self) -> String {
+        let flag = if self.dialect == Dialect::Mqtt {
+            "-h"
+        } else {
+            "--version"
+        };
+        let said = Command::new(&self.words[0]).arg(flag).output();
+        let said = said.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        let line = said
+            .unwrap_or_default()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        let number = line
+            .split([' ', '='])
+            .map(|word| word.trim_start_matches('v'));
+        let number = number.filter(|word| word.starts_with(|byte: char| byte.is_ascii_digit()));
+        let number = number.map(str::to_owned).next();
+        format!("{} {}", self.name, number.unwrap_or(line))
+            .trim()
+            .to_owned()
+    }
+
+    /// Starts it on a free port of its own; only on `cores` if there are any.
+    pub(crate) fn spawn(&self, cores: Option<&[usize]>) -> Result<Server> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let words = self
+            .words
+            .iter()
+            .map(|word| word.replace("{port}", &port.to_string()));
+        let words: Vec<String> = words.collect();
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let child = system::on_cores(cores, || command.spawn())?
+            .with_context(|| format!("cannot start {}", words[0]))?;
+        Ok(Server {
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            dialect: self.dialect,
+            pid: Some(child.id()),
+            child: Some(child),
+        })
+    }
+
+    /// The same, and waits until it listens.
+    pub(crate) fn start(&self, cores: Option<&[usize]>) -> Result<Server> {
+        let mut server = self.spawn(cores)?;
+        persist(|| server.connect())?;
+        thread::sleep(SETTLE);
+        Ok(server)
+    }
 }
 
 impl Server {
     /// The server that listens at `address` already.
-    pub(crate) fn at(address: &str, pid: Option<u32>) -> Self {
-        Self {
-            address: address.to_owned(),
+    pub(crate) fn at(address: &str, dialect: Dialect, pid: Option<u32>) -> Result<Self> {
+        let address = address
+            .to_socket_addrs()?
+            .next()
+            .context("no such address")?;
+        Ok(Self {
+            address,
+            dialect,
             pid,
             child: None,
-        }
+        })
     }
 
-    /// Starts `command` with a free port in the place of `{port}`, and waits until it listens.
-    ///
-    /// The command is split at blanks; there are no quotes.
-    pub(crate) fn start(command: &str) -> Result<Self> {
-        ensure!(
-            command.contains("{port}"),
-            "command has no {{port}}: {command:?}"
-        );
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let command = command.replace("{port}", &port.to_string());
-        let mut words = command.split_whitespace();
-        let program = words.next().context("command is empty")?;
-        let child = Command::new(program)
-            .args(words)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .with_context(|| format!("cannot start {program}"))?;
-        let mut server = Self {
-            address: format!("127.0.0.1:{port}"),
-            pid: Some(child.id()),
-            child: Some(child),
-        };
-        server.wait_until_up(&command)?;
-        Ok(server)
-    }
-
-    fn wait_until_up(&mut self, command: &str) -> Result<()> {
-        let start = Instant::now();
-        while TcpStream::connect(&self.address).is_err() {
-            if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().ok()?) {
-                bail!("server ended before it listened ({status}): {command}");
-            }
-            ensure!(
-                start.elapsed() < PATIENCE,
-                "server does not listen: {command}"
-            );
-            thread::sleep(Duration::from_millis(10));
+    /// A connection, unless it does not listen yet.
+    pub(crate) fn connect(&mut self) -> Result<Option<TcpStream>> {
+        if let Ok(stream) = TcpStream::connect(self.address) {
+            return Ok(Some(stream));
         }
-        Ok(())
+        if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().ok()?) {
+            bail!("the server ended before it listened ({status})");
+        }
+        Ok(None)
     }
 
     /// The CPU time used so far; none where the process is not known.
     pub(crate) fn cpu_time(&self) -> Result<Option<CpuTime>> {
         self.pid.map(CpuTime::of).transpose()
+    }
+
+    /// Resident memory in bytes; none where the process is not known.
+    pub(crate) fn memory(&self) -> Result<Option<f64>> {
+        let memory = self.pid.map(process::memory).transpose()?;
+        Ok(memory.map(|bytes| bytes as f64))
     }
 }
 
@@ -98,52 +210,49 @@ impl Drop for Server {
     }
 }
 
-impl CpuTime {
-    fn of(pid: u32) -> Result<Self> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat"))
-            .with_context(|| format!("cannot see the CPU time of process {pid}"))?;
-        let mut by_thread = HashMap::new();
-        for task in fs::read_dir(format!("/proc/{pid}/task"))?.flatten() {
-            let Ok(thread) = task.file_name().to_string_lossy().parse() else {
-                continue;
-            };
-            // A thread may end meanwhile.
-            let told = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-            if let Some(Ok(nanos)) = told.split(' ').next().map(str::parse) {
-                by_thread.insert(thread, nanos);
-            }
-        }
-        let ticks = ticks(&stat).with_context(|| format!("/proc/{pid}/stat makes no sense"))?;
-        Ok(Self { by_thread, ticks })
-    }
-
-    /// The time used from `earlier` to this moment. Threads that ended in between are missing
-    /// where the kernel tells nanoseconds; where it does not, ticks must do.
-    pub(crate) fn since(&self, earlier: &Self) -> Duration {
-        let nanos = self.by_thread.iter().map(|(thread, nanos)| {
-            nanos.saturating_sub(earlier.by_thread.get(thread).copied().unwrap_or(0))
-        });
-        match nanos.sum() {
-            0 => TICK * (self.ticks - earlier.ticks) as u32,
-            nanos => Duration::from_nanos(nanos),
-        }
-    }
+/// dunlin's program, built by cargo as users build it.
+fn build() -> Result<PathBuf> {
+    let here = env::current_exe()?;
+    let program = here.with_file_name("dunlin-server");
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.toml");
+    let status = Command::new(cargo)
+        .args([
+            "build",
+            "--release",
+            "--quiet",
+            "--package",
+            "dunlin-server",
+            "--manifest-path",
+        ])
+        .arg(manifest)
+        .status()
+        .context("cannot run cargo")?;
+    ensure!(status.success(), "dunlin-server does not build");
+    ensure!(
+        program.exists(),
+        "there is no {}: run this with `cargo run --release`",
+        program.display()
+    );
+    Ok(program)
 }
 
-/// User and system time of a line like `4711 (a name) S …`: the 14th and 15th field.
-fn ticks(stat: &str) -> Option<u64> {
-    let (_, behind_name) = stat.rsplit_once(')')?;
-    let mut fields = behind_name.split_whitespace().skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(user + system)
+/// The program of that name on the path; servers like to live in sbin.
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    let mut programs = folders.map(|folder| folder.join(name));
+    programs.find(|program| program.is_file())
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_name_of_a_process_may_hold_anything() {
-        let stat = "7 (a) b) S 1 2 3 4 5 6 7 8 9 10 30 12 0 0";
-        assert_eq!(super::ticks(stat), Some(42));
+/// Waits until an attempt has given something.
+pub(crate) fn persist<T>(mut attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(done) = attempt()? {
+            return Ok(done);
+        }
+        ensure!(Instant::now() < until, "the server does not listen");
+        thread::sleep(Duration::from_micros(100));
     }
 }

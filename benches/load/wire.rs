@@ -1,195 +1,203 @@
-//! One connection to the server: what is received becomes operations, whether the socket waits or
-//! not.
+//! One connection that never waits: bytes out, messages in.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
+use std::net::SocketAddr;
 
 use anyhow::{Context, Result, bail, ensure};
-use dunlin_protocol::{Connect, Info, ServerLimits, ServerOp, ServerParser, ServerStep, encode};
+use mio::net::TcpStream;
 
-/// How long a server may take to answer, before it counts as stuck.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+use crate::dialect::{Control, Cut, Dialect, Frame};
+
 /// What one read may fetch, in bytes.
-const READ: usize = 256 * 1024;
+pub(crate) const READ: usize = 256 * 1024;
 
-/// A connection; `S` is a socket that waits or one that does not.
-pub(crate) struct Wire<S> {
-    pub(crate) stream: S,
-    parser: ServerParser,
-    tail: Vec<u8>, // The beginning of an operation that is not whole yet.
-    need: usize,   // How long `tail` must become before another look can help.
+/// A message that has come, whole.
+pub(crate) struct Message<'a> {
+    pub(crate) subject: &'a [u8],
+    pub(crate) reply: &'a [u8], // Empty for none.
+    pub(crate) sid: u64,
+    pub(crate) payload: &'a [u8],
 }
 
-/// Memory to read into, shared by the wires of one thread.
-pub(crate) struct Scratch(Vec<u8>);
+/// Who is told of messages.
+pub(crate) trait Ear {
+    /// Takes a message that came on connection `on`; what it puts into `out` is sent there.
+    fn hear(&mut self, on: usize, message: &Message<'_>, out: &mut Vec<u8>) -> Result<()>;
+}
 
-impl Default for Scratch {
-    fn default() -> Self {
-        Self(vec![0; READ])
+/// An ear for connections on which no message is due.
+pub(crate) struct Deaf;
+
+impl Ear for Deaf {
+    fn hear(&mut self, on: usize, message: &Message<'_>, _out: &mut Vec<u8>) -> Result<()> {
+        let subject = String::from_utf8_lossy(message.subject);
+        bail!("connection {on} got a message that it has not asked for, on {subject}")
     }
 }
 
-impl Wire<TcpStream> {
-    /// Connects, says hello and waits for the answer.
-    pub(crate) fn dial(address: &str, payload: usize, scratch: &mut Scratch) -> Result<Self> {
-        let stream =
-            TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
+/// A connection.
+pub(crate) struct Wire {
+    pub(crate) stream: TcpStream,
+    pub(crate) dialect: Dialect,
+    pub(crate) pongs: u64,
+    tail: Vec<u8>, // What has come and is not whole.
+    out: Vec<u8>,
+    out_at: usize, // How much of `out` has gone.
+    head: Vec<u8>, // The last message's, which the next is likely to repeat.
+    frame: Frame,  // What stands in `head`.
+}
+
+impl Wire {
+    pub(crate) fn dial(address: SocketAddr, dialect: Dialect) -> Result<Self> {
+        let stream = std::net::TcpStream::connect(address)
+            .with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        let mut wire = Self::new(stream);
-        let mut info = None;
-        while info.is_none() {
-            wire.wait(scratch, |op| {
-                if let ServerOp::Info(json) = op {
-                    info = Some(Info::from_json(json).context("the server's INFO makes no sense")?);
-                }
-                Ok(())
-            })?;
-        }
-        let payload_max = info.map_or(0, |info| info.max_payload);
-        ensure!(
-            payload_max == 0 || payload as i64 <= payload_max,
-            "--payload {payload} is over the server's limit of {payload_max} bytes"
-        );
-        let mut hello = Vec::new();
-        let connect = Connect {
-            verbose: false,
-            pedantic: false,
-            headers: true,
-            name: "load".to_owned(),
-            lang: "rust".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            ..Connect::default()
-        };
-        encode::connect(&mut hello, &connect);
-        wire.send(&hello)?;
-        wire.round_trip(scratch)?;
-        Ok(wire)
-    }
-
-    /// Sends all of `bytes`.
-    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<()> {
-        self.stream.write_all(bytes).context("cannot send")
-    }
-
-    /// Waits until the server has done everything sent so far.
-    pub(crate) fn round_trip(&mut self, scratch: &mut Scratch) -> Result<()> {
-        self.send(encode::PING)?;
-        let mut is_answered = false;
-        while !is_answered {
-            self.wait(scratch, |op| {
-                is_answered |= matches!(op, ServerOp::Pong);
-                Ok(())
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Reads once, however long it takes, and hands on what became whole; pings are answered.
-    pub(crate) fn wait(
-        &mut self,
-        scratch: &mut Scratch,
-        mut hear: impl FnMut(ServerOp<'_>) -> Result<()>,
-    ) -> Result<()> {
-        let mut is_pinged = false;
-        let has_read = self.receive(scratch, |op| {
-            is_pinged |= op == ServerOp::Ping;
-            hear(op)
-        })?;
-        ensure!(has_read, "the server has not answered for {PATIENCE:?}");
-        if is_pinged {
-            self.send(encode::PONG)?;
-        }
-        Ok(())
-    }
-
-    /// Answers a ping, if one has come; does not wait.
-    pub(crate) fn answer(&mut self, scratch: &mut Scratch) -> Result<()> {
-        self.stream.set_nonblocking(true)?;
-        let mut is_pinged = false;
-        self.receive(scratch, |op| {
-            is_pinged |= op == ServerOp::Ping;
-            Ok(())
-        })?;
-        self.stream.set_nonblocking(false)?;
-        if is_pinged {
-            self.send(encode::PONG)?;
-        }
-        Ok(())
-    }
-
-    /// The same connection on a socket that never waits.
-    pub(crate) fn into_unblocking(self) -> Result<Wire<mio::net::TcpStream>> {
-        self.stream.set_nonblocking(true)?;
-        Ok(Wire {
-            stream: mio::net::TcpStream::from_std(self.stream),
-            parser: self.parser,
-            tail: self.tail,
-            need: self.need,
+        stream.set_nonblocking(true)?;
+        Ok(Self {
+            stream: TcpStream::from_std(stream),
+            dialect,
+            pongs: 0,
+            tail: Vec::new(),
+            out: Vec::new(),
+            out_at: 0,
+            head: Vec::new(),
+            frame: Frame::default(),
         })
     }
-}
 
-impl Wire<mio::net::TcpStream> {
-    /// Sends a few bytes at once, where the socket cannot be full.
-    pub(crate) fn send_few(&mut self, bytes: &[u8]) -> Result<()> {
-        let sent = self.stream.write(bytes).context("cannot send")?;
-        ensure!(sent == bytes.len(), "cannot send: the socket is full");
-        Ok(())
-    }
-}
-
-impl<S: Read> Wire<S> {
-    fn new(stream: S) -> Self {
-        Self {
-            stream,
-            parser: ServerParser::default(),
-            tail: Vec::new(),
-            need: 1,
-        }
+    /// Whether the socket has not taken everything yet.
+    pub(crate) fn is_full(&self) -> bool {
+        !self.out.is_empty()
     }
 
-    /// Reads once and hands on what became whole; false if there was nothing to read.
-    pub(crate) fn receive(
-        &mut self,
-        scratch: &mut Scratch,
-        mut hear: impl FnMut(ServerOp<'_>) -> Result<()>,
-    ) -> Result<bool> {
-        let kept = self.tail.len();
-        let buffer = &mut scratch.0;
-        if buffer.len() < self.need.max(kept) + READ {
-            buffer.resize(self.need.max(kept) + READ, 0);
+    /// Sends `bytes`; what the socket does not take goes out later, by [`Wire::flush`].
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.is_full() {
+            self.out.extend_from_slice(bytes);
+            return Ok(());
         }
-        buffer[..kept].copy_from_slice(&self.tail);
-        let read = match self.stream.read(&mut buffer[kept..]) {
-            Ok(0) => bail!("the server closed the connection"),
-            Ok(read) => read,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(true),
-            Err(error) => return Err(error).context("cannot receive"),
-        };
-        let (input, limits) = (&buffer[..kept + read], ServerLimits::default());
         let mut at = 0;
-        loop {
-            match self.parser.next(&input[at..], &limits) {
-                Ok(ServerStep::Op { op, used }) => {
-                    if let ServerOp::Err(text) = op {
-                        bail!("the server says -ERR '{}'", String::from_utf8_lossy(text));
-                    }
-                    hear(op)?;
-                    at += used;
-                }
-                Ok(ServerStep::More { need }) => {
-                    self.need = need;
-                    break;
-                }
-                Err(error) => bail!("the server sent something that is no operation: {error}"),
+        while at < bytes.len() {
+            match write(&mut self.stream, &bytes[at..])? {
+                0 => break,
+                written => at += written,
             }
         }
-        self.tail.clear();
-        self.tail.extend_from_slice(&input[at..]);
-        Ok(true)
+        self.out.extend_from_slice(&bytes[at..]);
+        Ok(())
+    }
+
+    /// What to send is put into a buffer, then sent.
+    pub(crate) fn say(&mut self, put: impl FnOnce(Dialect, &mut Vec<u8>)) -> Result<()> {
+        put(self.dialect, &mut self.out);
+        self.flush()
+    }
+
+    /// Sends what is left to be sent, as far as the socket takes it.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        while self.out_at < self.out.len() {
+            match write(&mut self.stream, &self.out[self.out_at..])? {
+                0 => return Ok(()),
+                written => self.out_at += written,
+            }
+        }
+        self.out_at = 0;
+        self.out.clear();
+        Ok(())
+    }
+
+    /// Reads until there is no more, and tells `ear` of what became whole.
+    pub(crate) fn receive(
+        &mut self,
+        on: usize,
+        scratch: &mut Vec<u8>,
+        ear: &mut impl Ear,
+    ) -> Result<()> {
+        loop {
+            let kept = self.tail.len();
+            if scratch.len() < kept + READ {
+                scratch.resize(kept + READ, 0);
+            }
+            scratch[..kept].copy_from_slice(&self.tail);
+            let room = scratch.len() - kept;
+            let read = match self.stream.read(&mut scratch[kept..]) {
+                Ok(0) => bail!("the server closed connection {on}"),
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error).with_context(|| format!("connection {on}")),
+            };
+            let input = &scratch[..kept + read];
+            let used = self.take(on, input, ear)?;
+            self.tail.clear();
+            self.tail.extend_from_slice(&input[used..]);
+            if !self.out.is_empty() {
+                self.flush()?;
+            }
+            if read < room {
+                return Ok(()); // The socket is empty; what comes now is told anew.
+            }
+        }
+    }
+
+    /// How much of `input` was whole.
+    fn take(&mut self, on: usize, input: &[u8], ear: &mut impl Ear) -> Result<usize> {
+        let trailer = self.dialect.trailer();
+        let mut at = 0;
+        while at < input.len() {
+            let rest = &input[at..];
+            if self.head.is_empty() || !rest.starts_with(&self.head) {
+                match self
+                    .dialect
+                    .cut(rest)
+                    .with_context(|| format!("connection {on}"))?
+                {
+                    Cut::More => break,
+                    Cut::Control(used, control) => {
+                        match control {
+                            Control::Pong => self.pongs += 1,
+                            Control::Ping => self.dialect.pong(&mut self.out),
+                            Control::Other => {}
+                        }
+                        at += used;
+                        continue;
+                    }
+                    Cut::Message(frame) => {
+                        self.head.clear();
+                        self.head.extend_from_slice(&rest[..frame.head]);
+                        self.frame = frame;
+                    }
+                }
+            }
+            let (frame, end) = (&self.frame, self.frame.head + self.frame.payload);
+            let Some(behind) = rest.get(end..end + trailer.len()) else {
+                break;
+            };
+            ensure!(
+                behind == trailer,
+                "connection {on}: no line end behind a payload"
+            );
+            let message = Message {
+                subject: &self.head[frame.subject.clone()],
+                reply: &self.head[frame.reply.clone()],
+                sid: frame.sid,
+                payload: &rest[frame.head..end],
+            };
+            ear.hear(on, &message, &mut self.out)?;
+            at += end + trailer.len();
+        }
+        Ok(at)
+    }
+}
+
+/// How much the socket took; 0 if it is full.
+fn write(stream: &mut TcpStream, bytes: &[u8]) -> Result<usize> {
+    loop {
+        match stream.write(bytes) {
+            Ok(written) => return Ok(written),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error).context("cannot send"),
+        }
     }
 }

@@ -1,253 +1,208 @@
-//! What is to be done: a scenario and its numbers, as the command line gives them, and the plan
-//! that follows from them.
+//! What there is to be done: a scenario and its numbers, as the command line gives them.
 
-use std::fmt;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use clap::{Args, Subcommand};
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand};
 
-/// The smallest payload, in bytes: who sent it, the how-manieth it is, and when it was sent.
-pub(crate) const STAMP: usize = 16;
-/// Deliveries outstanding unless `--window` says otherwise, in bytes.
-const WINDOW_MIN: usize = 2 * 1024 * 1024;
-/// The same for each subscriber, so that many of them do not starve each other.
-const WINDOW_EACH: usize = 128 * 1024;
-/// The most of it: below what servers grant one slow reader (64 MiB), should all be with one.
-const WINDOW_MAX: usize = 48 * 1024 * 1024;
+use crate::dialect::Dialect;
+use crate::figures::Figures;
+use crate::flow::plan::{Numbers, Plan, Shape};
+use crate::server::{Contender, Server};
+use crate::{crowd, flow, requests, start, subscriptions};
+
 /// Messages a second in the latency scenario unless `--rate` says otherwise.
 const LATENCY_RATE: u64 = 10_000;
 
+/// How long things take.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Times {
+    /// How long to measure, each time.
+    #[arg(long, global = true, default_value_t = 1.2)]
+    pub(crate) seconds: f64,
+    /// How long the load runs before that, in seconds.
+    #[arg(long, global = true, default_value_t = 0.3, value_name = "SECONDS")]
+    pub(crate) warm_up: f64,
+    /// How long to wait before memory is looked at, in seconds.
+    #[arg(long, global = true, default_value_t = 1.5, value_name = "SECONDS")]
+    pub(crate) settle: f64,
+}
+
+/// The same, checked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timing {
+    pub(crate) measure: Duration,
+    pub(crate) warm_up: Duration,
+    pub(crate) settle: Duration,
+}
+
+impl Times {
+    pub(crate) fn timing(&self) -> Result<Timing> {
+        let time = |name: &str, seconds: f64| match (0.0..=86_400.0).contains(&seconds) {
+            true => Ok(Duration::from_secs_f64(seconds)),
+            false => bail!("{name} must be 0 to 86400"),
+        };
+        Ok(Timing {
+            measure: time("--seconds", self.seconds.max(0.001))?,
+            warm_up: time("--warm-up", self.warm_up)?,
+            settle: time("--settle", self.settle)?,
+        })
+    }
+}
+
 /// The scenarios by name.
 #[derive(Debug, Clone, Subcommand)]
-pub(crate) enum Scenario {
+pub(crate) enum Work {
     /// Publish where nobody listens.
     Pub(Numbers),
     /// Each publisher has a subscriber of its own.
     OneToOne(Numbers),
     /// Every subscriber gets every message.
     FanOut(Numbers),
-    /// Many publishers, each on its own subject; few subscribers, each to all of them.
+    /// Many publishers, one subscriber.
     FanIn(Numbers),
     /// The subscribers are one queue group: each message reaches one of them.
     Queue(Numbers),
-    /// Requesters with one request under way each, and responders in one queue group.
-    RequestReply(Numbers),
+    /// Many subjects; five subscribers with wildcards, and literal filters by the thousand.
+    Wild(Numbers),
+    /// Many subjects; one subscriber with a filter for each of them.
+    Distinct(Numbers),
     /// A fixed load, far below what the server could do: how long a message takes.
     Latency(Numbers),
+    /// Requesters with one request under way each, and one responder.
+    RequestReply {
+        /// How many at once.
+        #[arg(long, default_value_t = 1, value_name = "COUNT")]
+        requesters: usize,
+        /// Bytes in a request and its answer; at least 16.
+        #[arg(long, default_value_t = 128, value_name = "BYTES")]
+        payload: usize,
+    },
+    /// Connections with one subscription each: the memory of one.
+    Idle {
+        #[arg(long, default_value_t = 1000, value_name = "COUNT")]
+        connections: usize,
+    },
+    /// Connect, greet, close.
+    Churn {
+        #[arg(long, default_value_t = 4000, value_name = "COUNT")]
+        connections: usize,
+        /// How many are open at once.
+        #[arg(long, default_value_t = 16, value_name = "COUNT")]
+        at_once: usize,
+    },
+    /// Subscriptions of one connection: memory, SUB and UNSUB.
+    Subscriptions {
+        #[arg(long, default_value_t = 100_000, value_name = "COUNT")]
+        count: usize,
+        /// Tokens of a subject; 3 or more.
+        #[arg(long, default_value_t = 3, value_name = "COUNT")]
+        depth: usize,
+    },
+    /// What is left of the memory that many connections, or subscriptions, took.
+    Flood {
+        #[arg(long, default_value_t = 10_000, value_name = "COUNT")]
+        connections: usize,
+        /// Instead: subscriptions of one connection.
+        #[arg(long, value_name = "COUNT")]
+        subscriptions: Option<usize>,
+    },
+    /// From the start of the program to its first byte, and its memory when nobody is there.
+    Start {
+        /// How often.
+        #[arg(long, default_value_t = 10, value_name = "COUNT")]
+        times: usize,
+    },
 }
 
-/// The numbers of a scenario.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Numbers {
-    /// Bytes in a message; at least 16.
-    #[arg(long, default_value_t = 128, value_name = "BYTES")]
-    payload: usize,
-    /// Publishers (or requesters), one connection each. Default: 1; 4 in fan-in, 2 in queue.
-    #[arg(long, value_name = "COUNT")]
-    publishers: Option<usize>,
-    /// Subscribers (or responders), one connection each. Default: 1; 100 in fan-out, 4 in queue;
-    /// in one-to-one as many as publishers.
-    #[arg(long, value_name = "COUNT")]
-    subscribers: Option<usize>,
-    /// How long to measure.
-    #[arg(long, default_value_t = 5.0)]
-    pub(crate) seconds: f64,
-    /// How long the load runs before the measurement starts, in seconds.
-    #[arg(long, default_value_t = 0.5, value_name = "SECONDS")]
-    warm_up: f64,
-    /// Messages a second from all publishers together. Default: as fast as they can; 10,000 in
-    /// latency.
-    #[arg(long, value_name = "MESSAGES")]
-    rate: Option<u64>,
-    /// Deliveries that may be outstanding before the publishers hold back, in bytes. Default: 128
-    /// KiB for each subscriber, at least 2 MiB.
-    #[arg(long, value_name = "BYTES")]
-    window: Option<usize>,
+/// A line that names a work, as in a list of them.
+#[derive(Parser)]
+#[command(no_binary_name = true)]
+struct Line {
+    #[command(subcommand)]
+    work: Work,
 }
 
-/// A scenario with all its numbers, checked.
-#[derive(Debug, Clone)]
-pub(crate) struct Plan {
-    pub(crate) shape: Shape,
-    pub(crate) payload: usize, // At least STAMP.
-    pub(crate) publishers: usize,
-    pub(crate) subscribers: usize, // 0 only where nobody is to listen.
-    pub(crate) measure: Duration,
-    pub(crate) warm_up: Duration,
-    /// Messages a second of one publisher.
-    pub(crate) rate_each: Option<f64>,
-    /// Deliveries that may be outstanding.
-    pub(crate) window: u64,
-}
+impl Work {
+    pub(crate) fn named(line: &str) -> Result<Self> {
+        let parsed = Line::try_parse_from(line.split_whitespace());
+        let work = parsed
+            .with_context(|| format!("no such work: {line:?}"))?
+            .work;
+        work.plan().with_context(|| format!("work {line:?}"))?;
+        Ok(work)
+    }
 
-/// Who talks to whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
-    Pub,
-    OneToOne,
-    FanOut,
-    FanIn,
-    Queue,
-    RequestReply,
-    Latency,
-}
-
-impl Scenario {
-    /// The plan, if the numbers make one.
-    pub(crate) fn plan(&self) -> Result<Plan> {
-        let (shape, numbers, publishers, subscribers) = match self {
-            Self::Pub(numbers) => (Shape::Pub, numbers, 1, 0),
-            Self::OneToOne(numbers) => {
-                (Shape::OneToOne, numbers, 1, numbers.publishers.unwrap_or(1))
+    /// Whether a server that speaks `dialect` can do it at all.
+    pub(crate) fn suits(&self, dialect: Dialect) -> bool {
+        match self {
+            Self::Queue(_)
+            | Self::Wild(_)
+            | Self::Distinct(_)
+            | Self::RequestReply { .. }
+            | Self::Subscriptions { .. } => dialect == Dialect::Nats,
+            Self::Flood { subscriptions, .. } => {
+                subscriptions.is_none() || dialect == Dialect::Nats
             }
-            Self::FanOut(numbers) => (Shape::FanOut, numbers, 1, 100),
-            Self::FanIn(numbers) => (Shape::FanIn, numbers, 4, 1),
-            Self::Queue(numbers) => (Shape::Queue, numbers, 2, 4),
-            Self::RequestReply(numbers) => (Shape::RequestReply, numbers, 1, 1),
-            Self::Latency(numbers) => (Shape::Latency, numbers, 1, 1),
-        };
-        numbers.plan(shape, publishers, subscribers)
-    }
-
-    pub(crate) fn numbers_mut(&mut self) -> &mut Numbers {
-        match self {
-            Self::Pub(numbers)
-            | Self::OneToOne(numbers)
-            | Self::FanOut(numbers)
-            | Self::FanIn(numbers)
-            | Self::Queue(numbers)
-            | Self::RequestReply(numbers)
-            | Self::Latency(numbers) => numbers,
+            _ => true,
         }
     }
-}
 
-impl Numbers {
-    fn plan(&self, shape: Shape, publishers: usize, subscribers: usize) -> Result<Plan> {
-        let publishers = self.publishers.unwrap_or(publishers);
-        let subscribers = self.subscribers.unwrap_or(subscribers);
-        ensure!(
-            self.payload >= STAMP,
-            "--payload must be at least {STAMP} bytes"
-        );
-        ensure!(
-            (1..=4096).contains(&publishers),
-            "--publishers must be 1 to 4096"
-        );
-        ensure!(
-            match shape {
-                Shape::Pub => subscribers == 0,
-                Shape::OneToOne => subscribers == publishers,
-                _ => subscribers >= 1,
-            },
-            "--subscribers {subscribers} makes no sense in {}",
-            shape.name()
-        );
-        for (name, seconds) in [("--seconds", self.seconds), ("--warm-up", self.warm_up)] {
-            ensure!(
-                (0.0..=86_400.0).contains(&seconds),
-                "{name} must be 0 to 86400"
-            );
+    /// The plan of a flow; none for everything else.
+    fn plan(&self) -> Result<Option<Plan>> {
+        let plan = match self {
+            Self::Pub(numbers) => numbers.plan(Shape::Pub, 1, 0),
+            Self::OneToOne(numbers) => numbers.plan(Shape::OneToOne, 1, 1),
+            Self::FanOut(numbers) => numbers.plan(Shape::All, 1, 100),
+            Self::FanIn(numbers) => numbers.plan(Shape::All, 4, 1),
+            Self::Queue(numbers) => numbers.plan(Shape::Queue, 2, 4),
+            Self::Wild(numbers) => numbers.plan(Shape::Wild, 1, 0),
+            Self::Distinct(numbers) => numbers.plan(Shape::Distinct, 1, 1),
+            Self::Latency(numbers) => numbers.paced(LATENCY_RATE).plan(Shape::All, 1, 1),
+            _ => return Ok(None),
+        };
+        plan.map(Some)
+    }
+
+    /// Starts the server, if the work is not about that, and does the work.
+    ///
+    /// Two results where there are two sides to it: SUB and UNSUB.
+    pub(crate) fn run(
+        &self,
+        contender: &Contender,
+        cores: Option<&[usize]>,
+        timing: &Timing,
+    ) -> Result<Vec<Figures>> {
+        if let Self::Start { times } = self {
+            return Ok(vec![start::run(*times, timing, contender)?]);
         }
-        ensure!(self.seconds > 0.0, "--seconds must be more than 0");
-        ensure!(self.rate != Some(0), "--rate must be at least 1");
-        ensure!(
-            self.rate.is_none() || !matches!(shape, Shape::RequestReply | Shape::Pub),
-            "--rate makes no sense in {}: it goes as fast as it is answered",
-            shape.name()
-        );
-        let rate = match shape {
-            Shape::Latency => Some(self.rate.unwrap_or(LATENCY_RATE)),
-            _ => self.rate,
-        };
-        let bytes = (subscribers * WINDOW_EACH).clamp(WINDOW_MIN, WINDOW_MAX);
-        let window = self.window.unwrap_or(bytes) / (self.payload + 32);
-        let plan = Plan {
-            shape,
-            payload: self.payload,
-            publishers,
-            subscribers,
-            measure: Duration::from_secs_f64(self.seconds),
-            warm_up: Duration::from_secs_f64(self.warm_up),
-            rate_each: rate.map(|rate| rate as f64 / publishers as f64),
-            window: 0,
-        };
-        let least = 2 * plan.deliveries_each() * publishers as u64;
-        Ok(Plan {
-            window: (window as u64).max(least),
-            ..plan
+        self.run_with(&contender.start(cores)?, timing)
+    }
+
+    /// The same with a server that is up.
+    pub(crate) fn run_with(&self, server: &Server, timing: &Timing) -> Result<Vec<Figures>> {
+        if let Some(plan) = self.plan()? {
+            return Ok(vec![flow::run(&plan, timing, server)?]);
+        }
+        Ok(match self {
+            Self::RequestReply {
+                requesters,
+                payload,
+            } => vec![requests::run(*requesters, *payload, timing, server)?],
+            Self::Idle { connections } => vec![crowd::idle(*connections, timing, server)?],
+            Self::Churn {
+                connections,
+                at_once,
+            } => vec![crowd::churn(*connections, *at_once, server)?],
+            Self::Subscriptions { count, depth } => {
+                subscriptions::run(*count, *depth, timing, server)?.to_vec()
+            }
+            Self::Flood {
+                subscriptions: Some(count),
+                ..
+            } => vec![crowd::flood_subscriptions(*count, server)?],
+            Self::Flood { connections, .. } => vec![crowd::flood(*connections, server)?],
+            _ => bail!("the server must be started for this: --start or compare"),
         })
-    }
-}
-
-impl Plan {
-    pub(crate) fn is_request(&self) -> bool {
-        self.shape == Shape::RequestReply
-    }
-
-    /// How many deliveries one message makes; 1 where nobody listens, to count it at all.
-    pub(crate) fn deliveries_each(&self) -> u64 {
-        match self.shape {
-            Shape::FanOut | Shape::FanIn | Shape::Latency => self.subscribers as u64,
-            _ => 1,
-        }
-    }
-
-    pub(crate) fn subject(&self, publisher: usize) -> String {
-        match self.shape {
-            Shape::OneToOne | Shape::FanIn => format!("load.{publisher}"),
-            _ => "load".to_owned(),
-        }
-    }
-
-    pub(crate) fn filter(&self, subscriber: usize) -> String {
-        match self.shape {
-            Shape::FanIn => "load.*".to_owned(),
-            _ => self.subject(subscriber),
-        }
-    }
-
-    pub(crate) fn queue(&self) -> Option<&'static str> {
-        matches!(self.shape, Shape::Queue | Shape::RequestReply).then_some("workers")
-    }
-
-    /// Whether `subscriber` is to get everything that `publisher` sends.
-    pub(crate) fn hears_all(&self, subscriber: usize, publisher: usize) -> bool {
-        match self.shape {
-            Shape::OneToOne => subscriber == publisher,
-            Shape::FanOut | Shape::FanIn | Shape::Latency => true,
-            Shape::Pub | Shape::Queue | Shape::RequestReply => false,
-        }
-    }
-}
-
-impl Shape {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Pub => "pub",
-            Self::OneToOne => "one-to-one",
-            Self::FanOut => "fan-out",
-            Self::FanIn => "fan-in",
-            Self::Queue => "queue",
-            Self::RequestReply => "request-reply",
-            Self::Latency => "latency",
-        }
-    }
-}
-
-/// `fan-out 1→100, 128 B`, and what is out of the ordinary.
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, payload) = (self.shape.name(), self.payload);
-        write!(
-            f,
-            "{name} {}→{}, {payload} B",
-            self.publishers, self.subscribers
-        )?;
-        match self.rate_each {
-            Some(rate) => write!(f, ", {:.0}/s", rate * self.publishers as f64),
-            None => Ok(()),
-        }
     }
 }
