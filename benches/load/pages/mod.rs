@@ -29,7 +29,9 @@ pub(crate) fn write_comparison(comparison: &Comparison) -> Result<()> {
 /// Writes the curves and their table.
 pub(crate) fn write_study(study: &Study) -> Result<()> {
     write(&format!("{PICTURES}/scale.svg"), &curves::draw(study))?;
-    replace(PAGE, "scale", &table::study(study))
+    let table = table::study(study);
+    let text = format!("![how costs grow](pictures/scale.svg)\n\n{table}");
+    replace(PAGE, "scale", &text)
 }
 
 fn path(file: &str) -> PathBuf {
