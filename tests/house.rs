@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 const FILE_MAX: usize = 500;
 /// The longest a function may be, in lines, from its signature to its last brace.
 const FUNCTION_MAX: usize = 70;
-
 /// The one file that may hold unsafe code: it gives memory back to the system.
 const UNSAFE_FILE: &str = "server/src/program/memory.rs";
 /// Which rooms of the server a room may name. ARCHITECTURE.md, "Rooms".
@@ -110,7 +109,6 @@ const SERVER_AWAITS: &[&str] = &[
 const CLIENT_SYNC: [&str; 7] = [
     "engine", "pool", "queue", "refusal", "sift", "message", "address",
 ];
-
 /// Where the command line must not await.
 const CLI_SYNC: [&str; 6] = ["context", "failure", "json", "template", "text", "view"];
 
