@@ -17,7 +17,15 @@ use parts::{READ, SUBJECTS, batch, filled, filter, parse_all, publication, subje
 
 /// How many subscriptions the large index holds.
 const MILLION: usize = 1_000_000;
-criterion_group!(benches, parse, encode_message, matching, churn, fan_out);
+criterion_group!(
+    benches,
+    parse,
+    encode_message,
+    matching,
+    unrest,
+    churn,
+    fan_out
+);
 criterion_main!(benches);
 
 fn parse(criterion: &mut Criterion) {
@@ -105,6 +113,41 @@ fn matching(criterion: &mut Criterion) {
         let mut subjects = hits.iter().cycle();
         bencher.iter(|| routing.looks_up(subjects.next().map_or("", |hit| hit)));
     });
+    group.finish();
+}
+
+/// Publishing while somebody subscribes or unsubscribes after every so many messages: at two million
+/// messages a second, 2,000 of them are a millisecond.
+fn unrest(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("unrest");
+    for subjects in [100, 10_000] {
+        let (mut routing, _tickets) = filled(10_000, |n| n);
+        let subjects: Vec<String> = (0..subjects).map(subject).collect();
+        group.throughput(Throughput::Elements(1));
+        for each in [usize::MAX, 2_000, 100] {
+            let name = match each {
+                usize::MAX => "none".to_owned(),
+                each => format!("SUB or UNSUB each {each}"),
+            };
+            let mut published = 0;
+            let mut passing = None;
+            group.bench_function(BenchmarkId::new(name, subjects.len()), |bencher| {
+                bencher.iter(|| {
+                    published += 1;
+                    if published % each == 0 {
+                        passing = match passing.take() {
+                            Some(ticket) => {
+                                routing.unsubscribe(&ticket);
+                                None
+                            }
+                            None => Some(routing.subscribe("passing.by", "0")),
+                        };
+                    }
+                    routing.matches(&subjects[published % subjects.len()])
+                });
+            });
+        }
+    }
     group.finish();
 }
 
