@@ -68,7 +68,12 @@ impl Cache {
             self.hits += 1;
         } else {
             self.misses += 1;
-            let pushes_out = place.generation == generation && self.resting == 0;
+            if self.resting > 0 {
+                place.generation = 0; // Not worth remembering.
+                place.matched = find(subject);
+                return (&self.places[at].matched, &mut self.random);
+            }
+            let pushes_out = place.generation == generation;
             place.generation = generation;
             place.subject.clear();
             place.subject.extend_from_slice(subject);

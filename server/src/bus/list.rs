@@ -158,6 +158,11 @@ impl Queue {
     }
 }
 
+/// Queue groups, as rows of members; no group and no row is empty.
+pub(super) type Groups<'a> = SmallVec<[Rows<'a>; 2]>;
+/// The members of a queue group, one row per filter.
+pub(super) type Rows<'a> = SmallVec<[&'a [Arc<Subscription>]; 2]>;
+
 /// Everything that covers one subject: the lists of the filters, each as it stood.
 #[derive(Clone, Default)]
 pub(super) struct Matched {
@@ -190,24 +195,21 @@ impl Matched {
         })
     }
 
-    /// Calls `offer` once for each queue group, with its members in one row per filter: the name
-    /// makes the group, whatever the filters are. Source: protocol.md#queue-groups.
-    pub(super) fn for_each_queue(&self, mut offer: impl FnMut(&[&[Arc<Subscription>]])) {
-        let mut rows: SmallVec<[&[Arc<Subscription>]; 4]> = self.rows().collect();
-        let mut rest = &mut rows[..];
-        while let Some(first) = rest.first() {
-            let name = first[0].queue();
-            let mut same = 1;
-            for at in 1..rest.len() {
-                if rest[at][0].queue() == name {
-                    rest.swap(same, at);
-                    same += 1;
-                }
-            }
-            let (group, others) = rest.split_at_mut(same);
-            offer(group);
-            rest = others;
+    /// The queue groups, each with its members in one row per filter: the name makes the group,
+    /// whatever the filters are. Source: protocol.md#queue-groups.
+    pub(super) fn groups(&self) -> Groups<'_> {
+        let mut groups = Groups::new();
+        if !self.has_queues {
+            return groups;
         }
+        for row in self.rows() {
+            let name = row[0].queue();
+            match groups.iter_mut().find(|rows| rows[0][0].queue() == name) {
+                Some(rows) => rows.push(row),
+                None => groups.push(SmallVec::from_elem(row, 1)),
+            }
+        }
+        groups
     }
 
     /// The queue members of each list, one row per name; no row is empty.

@@ -30,7 +30,7 @@ pub(crate) use subscription::{Delivery, Sink, Subscription};
 
 use crate::link::Wakes;
 use index::Index;
-use list::Matched;
+use list::{Groups, Matched};
 
 /// How many subscriptions of one that leaves are taken out under one lock. A guess: some 50 µs.
 const BATCH: usize = 256;
@@ -124,6 +124,19 @@ impl Bus {
             self.generation.load(Ordering::Acquire),
             |subject| self.matched(subject),
         );
+        self.hand_out(message, matched, &matched.groups(), random, wakes)
+    }
+
+    /// Delivers `message` to those in `matched`, whose queue groups are `groups`; tells how many
+    /// took it.
+    fn hand_out(
+        &self,
+        message: &Message<'_>,
+        matched: &Matched,
+        groups: &Groups<'_>,
+        random: &mut fastrand::Rng,
+        wakes: &mut Wakes,
+    ) -> usize {
         let mut round = Round {
             message,
             wakes,
@@ -135,8 +148,8 @@ impl Bus {
                 round.offer(subscription);
             }
         }
-        if matched.has_queues() {
-            matched.for_each_queue(|rows| round.offer_to_one(rows, random.u64(..)));
+        for rows in groups {
+            round.offer_to_one(rows, random);
         }
         let (taken, finished) = (round.taken, round.finished);
         for subscription in &finished {
@@ -153,10 +166,17 @@ impl Bus {
     /// Does as [`Bus::publish`] does for each message of `run`; tells the most that took one.
     pub(crate) fn publish_run(&self, run: &Run<'_>, cache: &mut Cache, wakes: &mut Wakes) -> usize {
         let generation = self.generation.load(Ordering::Acquire);
-        let (matched, _) = cache.lookup(run.subject, generation, |subject| self.matched(subject));
-        if !matched.reaches_each_once() {
+        let (matched, random) =
+            cache.lookup(run.subject, generation, |subject| self.matched(subject));
+        let is_plain = match run.len() {
+            1 => !matched.has_queues(), // Nothing that it could overtake.
+            _ => matched.reaches_each_once(),
+        };
+        if !is_plain {
+            let groups = matched.groups();
             let messages = run.messages();
-            let taken = messages.map(|message| self.publish(&message, cache, wakes));
+            let taken =
+                messages.map(|message| self.hand_out(&message, matched, &groups, random, wakes));
             return taken.max().unwrap_or(0);
         }
         let (mut finished, mut readers) = (Vec::new(), 0);
@@ -198,9 +218,14 @@ impl Round<'_, '_> {
     }
 
     /// Offers the message to the members in turn, from a random one on, until one takes it.
-    fn offer_to_one(&mut self, rows: &[&[Arc<Subscription>]], random: u64) {
+    fn offer_to_one(&mut self, rows: &[&[Arc<Subscription>]], random: &mut fastrand::Rng) {
         let count: usize = rows.iter().map(|row| row.len()).sum();
-        let start = (random % count.max(1) as u64) as usize;
+        let start = random.usize(..count);
+        if let [row] = rows
+            && self.offer(&row[start])
+        {
+            return;
+        }
         let members = || rows.iter().flat_map(|row| row.iter());
         let _ = members()
             .skip(start)

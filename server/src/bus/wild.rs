@@ -30,6 +30,9 @@ pub(super) struct Wild {
     nodes: HashTable<Node>,
     root: Branches,
     hasher: SeedableRandomState,
+    /// Hashes of the tokens that are asked for most.
+    star: u64,
+    full: u64,
     next_id: u64, // Never used twice: 2^64 outlast the machine.
 }
 
@@ -41,6 +44,12 @@ struct Node {
     branches: Branches,
 }
 
+impl Node {
+    fn hash(&self, hasher: &SeedableRandomState) -> u64 {
+        node_hash(hasher, self.parent, token_hash(hasher, &self.token))
+    }
+}
+
 /// What hangs below a node.
 #[derive(Clone, Copy, Default)]
 struct Branches {
@@ -50,6 +59,11 @@ struct Branches {
 }
 
 impl Branches {
+    /// Whether there is a child whose token is no wildcard.
+    fn has_exact(&self) -> bool {
+        self.children > u32::from(self.has_star) + u32::from(self.has_full)
+    }
+
     fn mark(&mut self, token: &[u8], is_there: bool) {
         match token {
             b"*" => self.has_star = is_there,
@@ -64,12 +78,25 @@ impl Branches {
     }
 }
 
+/// The hash of a token: the same below every parent, so that a lookup asks for it once.
+fn token_hash(hasher: &SeedableRandomState, token: &[u8]) -> u64 {
+    hasher.hash_one(token)
+}
+
+/// The hash that a node is found by.
+fn node_hash(hasher: &SeedableRandomState, parent: u64, token_hash: u64) -> u64 {
+    hasher.hash_one((parent, token_hash))
+}
+
 impl Wild {
     pub(super) fn new(keys: Keys) -> Self {
+        let hasher = keys.quality();
         Self {
             nodes: HashTable::new(),
             root: Branches::default(),
-            hasher: keys.quality(),
+            star: token_hash(&hasher, b"*"),
+            full: token_hash(&hasher, b">"),
+            hasher,
             next_id: ROOT + 1,
         }
     }
@@ -131,28 +158,35 @@ impl Wild {
         if self.nodes.is_empty() {
             return;
         }
-        let mut open: SmallVec<[(u64, Branches, subject::Tokens<'_>); 16]> = SmallVec::new();
-        open.push((ROOT, self.root, subject::tokens(subject)));
-        while let Some((id, branches, mut tokens)) = open.pop() {
-            let Some(token) = tokens.next() else { continue };
+        // Tokens are short: looking at each byte costs less than a search for each.
+        let tokens: SmallVec<[&[u8]; 8]> = subject.split(|&byte| byte == b'.').collect();
+        let mut hashes: SmallVec<[Option<u64>; 8]> = SmallVec::from_elem(None, tokens.len());
+        let mut open: SmallVec<[(u64, Branches, usize); 16]> = SmallVec::new();
+        open.push((ROOT, self.root, 0));
+        while let Some((id, branches, depth)) = open.pop() {
+            let Some(&token) = tokens.get(depth) else {
+                continue;
+            };
             if branches.has_full
-                && let Some(list) = self.find(id, b">").and_then(|node| node.list.as_ref())
+                && let Some(list) = self
+                    .find_hashed(id, b">", self.full)
+                    .and_then(|node| node.list.as_ref())
             {
                 matched.push(list);
             }
-            let star = if branches.has_star {
-                self.find(id, b"*")
-            } else {
-                None
+            let star = match branches.has_star {
+                true => self.find_hashed(id, b"*", self.star),
+                false => None,
             };
-            let exact = if matches!(token, b"*" | b">") {
+            let exact = if !branches.has_exact() || matches!(token, b"*" | b">") {
                 None
             } else {
-                self.find(id, token)
+                let hash = hashes[depth].get_or_insert_with(|| token_hash(&self.hasher, token));
+                self.find_hashed(id, token, *hash)
             };
             for node in star.into_iter().chain(exact) {
-                if !tokens.is_done() {
-                    open.push((node.id, node.branches, tokens.clone()));
+                if depth + 1 < tokens.len() {
+                    open.push((node.id, node.branches, depth + 1));
                 } else if let Some(list) = &node.list {
                     matched.push(list);
                 }
@@ -177,17 +211,16 @@ impl Wild {
             branches: Branches::default(),
         };
         let hasher = &self.hasher;
-        let hash = hasher.hash_one((parent, token));
-        self.nodes.insert_unique(hash, node, |node| {
-            hasher.hash_one((node.parent, &*node.token))
-        });
+        let hash = node_hash(hasher, parent, token_hash(hasher, token));
+        self.nodes
+            .insert_unique(hash, node, |node| node.hash(hasher));
         id
     }
 
     /// Takes out the nodes along `path` that hold nothing, from the last one up.
     fn prune(&mut self, path: &[(u64, &[u8])]) {
         for (depth, &(parent, token)) in path.iter().enumerate().rev() {
-            let hash = self.hasher.hash_one((parent, token));
+            let hash = node_hash(&self.hasher, parent, token_hash(&self.hasher, token));
             let is_it = |node: &Node| node.parent == parent && *node.token == *token;
             let Ok(entry) = self.nodes.find_entry(hash, is_it) else {
                 return;
@@ -199,9 +232,7 @@ impl Wild {
             let above = depth.checked_sub(1).map(|above| path[above]);
             self.branches_mut(above).mark(token, false);
         }
-        shrink(&mut self.nodes, |node| {
-            self.hasher.hash_one((node.parent, &*node.token))
-        });
+        shrink(&mut self.nodes, |node| node.hash(&self.hasher));
     }
 
     /// The branches of the node at `place`; of the root for none.
@@ -209,7 +240,7 @@ impl Wild {
         let Some((parent, token)) = place else {
             return &mut self.root;
         };
-        let hash = self.hasher.hash_one((parent, token));
+        let hash = node_hash(&self.hasher, parent, token_hash(&self.hasher, token));
         let is_it = |node: &Node| node.parent == parent && *node.token == *token;
         match self.nodes.find_mut(hash, is_it) {
             Some(node) => &mut node.branches,
@@ -218,13 +249,17 @@ impl Wild {
     }
 
     fn find(&self, parent: u64, token: &[u8]) -> Option<&Node> {
-        let hash = self.hasher.hash_one((parent, token));
+        self.find_hashed(parent, token, token_hash(&self.hasher, token))
+    }
+
+    fn find_hashed(&self, parent: u64, token: &[u8], token_hash: u64) -> Option<&Node> {
+        let hash = node_hash(&self.hasher, parent, token_hash);
         self.nodes
             .find(hash, |node| node.parent == parent && *node.token == *token)
     }
 
     fn find_mut(&mut self, parent: u64, token: &[u8]) -> Option<&mut Node> {
-        let hash = self.hasher.hash_one((parent, token));
+        let hash = node_hash(&self.hasher, parent, token_hash(&self.hasher, token));
         self.nodes
             .find_mut(hash, |node| node.parent == parent && *node.token == *token)
     }

@@ -80,22 +80,30 @@ pub(crate) enum Refused {
 struct State {
     queue: Queue,
     drained_bytes: u64, // Ever taken by the socket; shows progress.
-    /// `drained_bytes` when a publisher last waited for this reader.
-    waited_at: Option<u64>,
-    ending: Option<Ending>,
     is_noted: bool,
     is_writing: bool,
     is_blocked: bool,
     is_notified: bool,
     /// Nobody will ever read: what a writer brings back goes the way of all else.
     is_discarded: bool,
-    stalls: Option<Box<Stalls>>,
-    /// What was taken out to make room; none where nothing ever was.
-    thinning: Option<Box<Thinning>>,
-    /// What this outbox may hold together with others; none: nothing is counted.
-    shares: Option<Box<Shares>>,
     owner: Option<Waker>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What an outbox has only once something has gone wrong, or is bounded together with others.
+#[derive(Default)]
+struct Rare {
+    ending: Option<Ending>,
+    /// `drained_bytes` when a publisher last waited for this reader.
+    waited_at: Option<u64>,
     waiting: Vec<Waker>, // Publishers that wait for this outbox to drain.
+    stalls: Stalls,
+    /// What this outbox may hold together with others.
+    shares: Shares,
+    /// What the reader has lost so far.
+    dropped: Dropped,
+    /// What was taken out to make room.
+    thinning: Thinning,
 }
 
 struct Ending {
@@ -156,14 +164,14 @@ impl<W: ?Sized + Wire> Outbox<W> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     state.is_blocked = true;
-                    state.stalls.get_or_insert_default().begin(chunks.now());
+                    state.rare().stalls.begin(chunks.now());
                     wake_after(state);
                     return Ok(Flushed::Blocked);
                 }
                 Err(error) => return state.stop_writing(Err(error)),
             }
         }
-        if state.ending.is_some() {
+        if state.is_ending() {
             wake_after(state); // The owner waits for the last byte to hang up.
         } else {
             state.is_writing = false;
@@ -173,10 +181,11 @@ impl<W: ?Sized + Wire> Outbox<W> {
 
     /// Lets the publishers go on that waited for what has been written now.
     fn release_waiting<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        if state.waiting.is_empty() || state.queue.pending_bytes > LOW_WATER {
-            return state;
-        }
-        let waiting = std::mem::take(&mut state.waiting);
+        let is_low = state.queue.pending_bytes <= LOW_WATER;
+        let waiting = match &mut state.rare {
+            Some(rare) if is_low && !rare.waiting.is_empty() => std::mem::take(&mut rare.waiting),
+            _ => return state,
+        };
         drop(state);
         waiting.into_iter().for_each(Waker::wake);
         self.state.lock()
@@ -240,7 +249,7 @@ impl<W: ?Sized + Wire> Outbox<W> {
                 && !state.is_blocked
                 && !self.wire.is_behind(),
             drained_bytes: state.drained_bytes,
-            ending: state.ending.as_ref().map(|ending| ending.reason),
+            ending: state.ending().map(|ending| ending.reason),
             is_notified: state.is_notified,
         }
     }
@@ -248,7 +257,7 @@ impl<W: ?Sized + Wire> Outbox<W> {
     /// Counts what waits here in `shares` from now on, and in no other.
     pub(crate) fn share(&self, shares: impl Iterator<Item = Arc<Share>>) {
         let mut state = self.state.lock();
-        state.shares.get_or_insert_default().replace(shares);
+        state.rare().shares.replace(shares);
         state.settle();
     }
 
@@ -257,8 +266,8 @@ impl<W: ?Sized + Wire> Outbox<W> {
         let state = self.state.lock();
         let mut backlog = Backlog::default();
         state.queue.report(&mut backlog, now);
-        if let Some(stalls) = &state.stalls {
-            stalls.report(&mut backlog, now);
+        if let Some(rare) = &state.rare {
+            rare.stalls.report(&mut backlog, now);
         }
         backlog
     }
@@ -282,9 +291,9 @@ impl<W: ?Sized + Wire> Outbox<W> {
     /// How much waits here and can be dropped, in bytes.
     pub(crate) fn evictable_bytes(&self) -> usize {
         let state = self.state.lock();
-        match state.ending {
-            Some(_) => 0,
-            None => state.queue.pending_bytes,
+        match state.is_ending() {
+            true => 0,
+            false => state.queue.pending_bytes,
         }
     }
 
@@ -297,10 +306,12 @@ impl<W: ?Sized + Wire> Outbox<W> {
     /// by a cut before.
     pub(crate) fn discard(&self, chunks: &mut Chunks) -> Dropped {
         let mut state = self.state.lock();
-        let (segments, dropped) = state.queue.clear();
         state.is_discarded = true;
-        state.shares = None;
-        let waiting = std::mem::take(&mut state.waiting);
+        let rare = state.rare();
+        rare.shares = Shares::default();
+        let waiting = std::mem::take(&mut rare.waiting);
+        let mut dropped = std::mem::take(&mut rare.dropped);
+        let segments = state.queue.clear(&mut dropped);
         state.owner = None;
         drop(state);
         waiting.into_iter().for_each(Waker::wake);
@@ -312,28 +323,40 @@ impl<W: ?Sized + Wire> Outbox<W> {
     /// something since somebody last waited for it.
     pub(crate) fn wants_pause(&self) -> bool {
         let mut state = self.state.lock();
-        if state.queue.pending_bytes <= HIGH_WATER || state.ending.is_some() {
+        if state.queue.pending_bytes <= HIGH_WATER || state.is_ending() {
             return false;
         }
-        let has_progressed = state.waited_at != Some(state.drained_bytes);
-        state.waited_at = Some(state.drained_bytes);
-        has_progressed
+        let drained_bytes = state.drained_bytes;
+        state.rare().waited_at.replace(drained_bytes) != Some(drained_bytes)
     }
 
     /// Whether the reader has caught up, or is gone; if not, wakes `waker` when it has.
     pub(crate) fn has_room_or_wake(&self, waker: &Waker) -> bool {
         let mut state = self.state.lock();
-        if state.queue.pending_bytes <= LOW_WATER || state.ending.is_some() {
+        if state.queue.pending_bytes <= LOW_WATER || state.is_ending() {
             return true;
         }
-        if !state.waiting.iter().any(|waiting| waiting.will_wake(waker)) {
-            state.waiting.push(waker.clone());
+        let waiting = &mut state.rare().waiting;
+        if !waiting.iter().any(|waiting| waiting.will_wake(waker)) {
+            waiting.push(waker.clone());
         }
         false
     }
 }
 
 impl State {
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    fn ending(&self) -> Option<&Ending> {
+        self.rare.as_ref()?.ending.as_ref()
+    }
+
+    fn is_ending(&self) -> bool {
+        self.ending().is_some()
+    }
+
     fn put_back(&mut self, rest: Segments, written: usize, chunks: &mut Chunks) {
         self.drained_bytes += written as u64;
         if self.is_discarded {
@@ -346,14 +369,14 @@ impl State {
 
     /// Tells the shares how much waits here.
     fn settle(&mut self) {
-        if let Some(shares) = &mut self.shares {
-            shares.settle(self.queue.pending_bytes);
+        if let Some(rare) = &mut self.rare {
+            rare.shares.settle(self.queue.pending_bytes);
         }
     }
 
     fn end_stall(&mut self, now: Instant) {
-        if let Some(stalls) = &mut self.stalls {
-            stalls.end(now);
+        if let Some(rare) = &mut self.rare {
+            rare.stalls.end(now);
         }
     }
 
@@ -363,8 +386,8 @@ impl State {
     }
 
     fn end(&mut self, reason: Reason, last_words: Option<Vec<u8>>) {
-        if self.ending.is_none() {
-            self.ending = Some(Ending { reason, last_words });
+        if !self.is_ending() {
+            self.rare().ending = Some(Ending { reason, last_words });
         }
     }
 
@@ -378,12 +401,10 @@ impl State {
 
     /// Once, after a cut, when no writer has the front of the queue.
     fn apply_cut(&mut self, chunks: &mut Chunks) {
-        if let Some(words) = self
-            .ending
-            .as_mut()
-            .and_then(|ending| ending.last_words.take())
-        {
-            self.queue.cut(&words, chunks);
+        let Some(rare) = &mut self.rare else { return };
+        let ending = rare.ending.as_mut();
+        if let Some(words) = ending.and_then(|ending| ending.last_words.take()) {
+            self.queue.cut(&words, &mut rare.dropped, chunks);
             self.settle();
         }
     }

@@ -28,7 +28,6 @@ pub(super) struct Queue {
     high_water_bytes: usize,
     /// When the first bytes came that have not been sent since; segments count from here.
     filled: Option<Instant>,
-    pub(super) dropped: Dropped,
 }
 
 /// What was queued and will not be sent.
@@ -49,11 +48,12 @@ pub(crate) struct Front {
     pub(crate) sent: usize,
 }
 
-/// A run of segments, here or in the hands of a writer.
+/// A run of segments, here or in the hands of a writer. Its own memory belongs to the workers as
+/// the chunks do: an empty queue owns none.
 #[derive(Default)]
-pub(super) struct Segments(SmallVec<[Segment; 1]>);
+pub(super) struct Segments(Vec<Segment>);
 
-struct Segment {
+pub(super) struct Segment {
     data: Data,
     sent: usize,   // At most the length of `data`.
     messages: u32, // How many begin in it.
@@ -95,7 +95,7 @@ impl Queue {
             return;
         }
         let age = self.age(chunks.now());
-        let segments = &mut self.segments.0;
+        let segments = self.segments.list(chunks);
         let mut chunk = chunks.take(len, is_first);
         parts.iter().for_each(|part| chunk.extend_from_slice(part));
         segments.push(Segment {
@@ -165,11 +165,11 @@ impl Queue {
     }
 
     /// Keeps the message that is under way, drops those behind it, and ends with `words`.
-    pub(super) fn cut(&mut self, words: &[u8], chunks: &mut Chunks) {
+    pub(super) fn cut(&mut self, words: &[u8], dropped: &mut Dropped, chunks: &mut Chunks) {
         let keep = self.first_untouched();
         let segments = &mut self.segments.0;
         for segment in segments.drain(keep..) {
-            self.dropped.add(&segment);
+            dropped.add(&segment);
             segment.give_to(chunks);
         }
         let mut last = chunks.take(words.len(), true);
@@ -183,11 +183,10 @@ impl Queue {
         self.pending_bytes = segments.iter().map(|segment| segment.left().len()).sum();
     }
 
-    /// Drops everything; tells what the reader has lost in all.
-    pub(super) fn clear(&mut self) -> (Segments, Dropped) {
+    /// Drops everything, and adds it to what the reader has lost.
+    pub(super) fn clear(&mut self, dropped: &mut Dropped) -> Segments {
         self.pending_bytes = 0;
         let mut segments = self.take();
-        let mut dropped = std::mem::take(&mut self.dropped);
         match segments.0.first_mut() {
             // It was counted where its head stood, which has gone out.
             Some(first) if !first.begins_message() => dropped.messages += 1,
@@ -195,7 +194,7 @@ impl Queue {
             _ => {}
         }
         segments.0.iter().for_each(|segment| dropped.add(segment));
-        (segments, dropped)
+        segments
     }
 }
 
@@ -240,12 +239,22 @@ impl Segments {
         self.0
             .drain(..finished)
             .for_each(|segment| segment.give_to(chunks));
+        if self.0.is_empty() {
+            chunks.give_list(std::mem::take(&mut self.0));
+        }
     }
 
-    pub(super) fn give_to(self, chunks: &mut Chunks) {
-        self.0
-            .into_iter()
-            .for_each(|segment| segment.give_to(chunks));
+    /// The list, with memory for a segment.
+    fn list(&mut self, chunks: &mut Chunks) -> &mut Vec<Segment> {
+        if self.0.capacity() == 0 {
+            self.0 = chunks.take_list();
+        }
+        &mut self.0
+    }
+
+    pub(super) fn give_to(mut self, chunks: &mut Chunks) {
+        self.0.drain(..).for_each(|segment| segment.give_to(chunks));
+        chunks.give_list(self.0);
     }
 }
 
@@ -348,7 +357,8 @@ mod tests {
             let mut queue = filled(&mut chunks);
             let wire = Slow(Mutex::default(), sent);
             write_once(&mut queue, &wire, &mut chunks);
-            let (_, dropped) = queue.clear();
+            let mut dropped = Dropped::default();
+            queue.clear(&mut dropped);
             let half_gone = dropped.front.map(|front| front.sent);
             assert_eq!((dropped.messages, half_gone), (messages, front), "{sent}");
             assert_eq!(dropped.bytes, 27 - sent as u64, "after {sent} bytes");
@@ -368,13 +378,14 @@ mod tests {
             let mut queue = filled(&mut chunks);
             let wire = Slow(Mutex::default(), before);
             write_once(&mut queue, &wire, &mut chunks);
-            queue.cut(b"ERR\n", &mut chunks);
+            let mut dropped = Dropped::default();
+            queue.cut(b"ERR\n", &mut dropped, &mut chunks);
             let wire = Slow(wire.0, 100);
             while !queue.is_empty() {
                 write_once(&mut queue, &wire, &mut chunks);
             }
             assert_eq!(*wire.0.lock(), expected, "after {before} bytes");
-            assert_eq!(queue.dropped.messages, lost, "after {before} bytes");
+            assert_eq!(dropped.messages, lost, "after {before} bytes");
             assert_eq!(queue.pending_bytes, 0);
         }
     }

@@ -89,15 +89,14 @@ impl Sink for Reader {
         if run.origin() == self.id && !self.echo.load(Ordering::Relaxed) {
             return false;
         }
-        let head: Head = [b"MSG ", run.subject, b" ", subscription.sid()]
-            .into_iter()
-            .flatten()
-            .copied()
-            .collect();
+        let mut head = Head::new();
+        let parts: [&[u8]; 4] = [b"MSG ", run.subject, b" ", subscription.sid()];
+        for part in parts {
+            head.extend_from_slice(part);
+        }
         if told::is_traced() {
-            let head: [&[u8]; 4] = [b"MSG ", run.subject, b" ", subscription.sid()];
             let pieces = run.pieces().iter();
-            pieces.for_each(|piece| told::delivered(&self.party, head, piece.verbatim));
+            pieces.for_each(|piece| told::delivered(&self.party, parts, piece.verbatim));
         }
         wakes.chunks().prepare();
         let mut outbox = self.outbox.lock();
@@ -213,7 +212,9 @@ impl Reader {
             Ok(must_note) => {
                 wakes.note(size, must_note.then_some(&self.outbox));
                 self.party.count_out(size);
-                self.party.note_active(wakes.now());
+                if must_note || !outbox.is_noted() {
+                    self.party.note_active(wakes.now()); // Else it was, a moment ago.
+                }
                 match subscription.count_delivery() {
                     true => Delivery::TakenLast,
                     false => Delivery::Taken,

@@ -109,8 +109,9 @@ impl Writing<'_> {
         last_words: Vec<u8>,
         chunks: &mut Chunks,
     ) -> Option<Waker> {
-        self.state.queue.dropped.messages += refused.messages;
-        self.state.queue.dropped.bytes += refused.bytes;
+        let dropped = &mut self.state.rare().dropped;
+        dropped.messages += refused.messages;
+        dropped.bytes += refused.bytes;
         self.state.cut(reason, last_words, chunks);
         self.state.owner.clone()
     }
@@ -118,11 +119,11 @@ impl Writing<'_> {
     /// Whether a search for what can be dropped may find something: it did the last time, or much
     /// has been appended since.
     pub(crate) fn may_thin(&self) -> bool {
-        let thinning = self.state.thinning.as_deref();
-        let failed_at = thinning.and_then(|it| it.failed_at);
+        let rare = self.state.rare.as_deref();
+        let failed_at = rare.and_then(|rare| rare.thinning.failed_at);
         let since = failed_at.map(|at| self.state.appended_bytes() - at);
         let due = self.state.queue.pending_bytes as u64 / THIN_PART;
-        self.state.ending.is_none() && since.is_none_or(|bytes| bytes > due)
+        !self.state.is_ending() && since.is_none_or(|bytes| bytes > due)
     }
 
     /// How much should go so that `len` bytes more have room, and the next search is not for the
@@ -135,8 +136,7 @@ impl Writing<'_> {
     pub(crate) fn thin(&mut self, from: From, look: &mut Look<'_>, chunks: &mut Chunks) -> Thinned {
         let state = &mut *self.state;
         let thinned = state.queue.thin(from, look, chunks);
-        let thinning = state.thinning.get_or_insert_default();
-        thinning.removed_bytes += thinned.bytes as u64;
+        state.rare().thinning.removed_bytes += thinned.bytes as u64;
         state.settle();
         thinned
     }
@@ -144,8 +144,7 @@ impl Writing<'_> {
     /// Remembers whether the searches found what was wanted.
     pub(crate) fn end_thinning(&mut self, has_found: bool) {
         let appended = self.state.appended_bytes();
-        let thinning = self.state.thinning.get_or_insert_default();
-        thinning.failed_at = (!has_found).then_some(appended);
+        self.state.rare().thinning.failed_at = (!has_found).then_some(appended);
     }
 
     /// Whether `len` bytes more would be taken.
@@ -154,16 +153,21 @@ impl Writing<'_> {
     }
 
     fn admit(&self, len: usize) -> Result<(), Refused> {
-        if self.state.ending.is_some() {
+        if self.state.is_ending() {
             return Err(Refused::Ending);
         }
         if self.state.queue.pending_bytes + len > self.pending_max {
             return Err(Refused::Full(len));
         }
-        match &self.state.shares {
-            Some(shares) if !shares.have_room_for(len) => Err(Refused::Full(len)),
+        match &self.state.rare {
+            Some(rare) if !rare.shares.have_room_for(len) => Err(Refused::Full(len)),
             _ => Ok(()),
         }
+    }
+
+    /// Whether somebody is about to flush what was appended before.
+    pub(crate) fn is_noted(&self) -> bool {
+        self.state.is_noted
     }
 
     fn note(&mut self) -> bool {
@@ -178,7 +182,7 @@ impl Writing<'_> {
 impl State {
     /// How many bytes have ever been appended.
     fn appended_bytes(&self) -> u64 {
-        let removed = self.thinning.as_deref().map_or(0, |it| it.removed_bytes);
+        let removed = self.rare.as_deref().map_or(0, |it| it.thinning.removed_bytes);
         self.drained_bytes + self.queue.pending_bytes as u64 + removed
     }
 }
