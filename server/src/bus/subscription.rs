@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use smallvec::SmallVec;
+
 use super::{Message, Run};
 use crate::link::Wakes;
 
@@ -51,8 +53,8 @@ pub(crate) enum Delivery {
 /// plain loads and stores (relaxed) are enough.
 pub(crate) struct Subscription {
     sink: Arc<dyn Sink>,
-    /// Filter, queue group and sid, one behind the other.
-    texts: Box<[u8]>,
+    /// Filter, queue group and sid, one behind the other; in place where they are short.
+    texts: SmallVec<[u8; 16]>,
     filter_len: u32,
     queue_len: u32, // 0: no queue group, whose names are never empty.
     delivered: AtomicU64,
@@ -71,9 +73,14 @@ impl Subscription {
         sid: &[u8],
     ) -> Arc<Self> {
         let queue = queue.unwrap_or_default();
+        let mut texts = SmallVec::new();
+        texts.reserve_exact(filter.len() + queue.len() + sid.len());
+        for text in [filter, queue, sid] {
+            texts.extend_from_slice(text);
+        }
         Arc::new(Self {
             sink,
-            texts: [filter, queue, sid].concat().into_boxed_slice(),
+            texts,
             filter_len: filter.len() as u32,
             queue_len: queue.len() as u32,
             delivered: AtomicU64::new(0),

@@ -174,7 +174,7 @@ impl Monitor {
             language,
             version,
             user,
-        } = party.greeting().unwrap_or_default();
+        } = Arc::unwrap_or_clone(party.greeting().unwrap_or_default());
         let (counts, end) = (party.counts(), row.end(now));
         let secured = party.secured().unwrap_or_default();
         let certificates = options.auth.then(|| certificates(&secured));

@@ -50,7 +50,7 @@ struct Row {
 /// A connection that was looked at.
 struct Seen {
     party: Arc<Party>,
-    greeting: Greeting,
+    greeting: Arc<Greeting>,
     counts: Counts,
     backlog: Backlog,
     subscriptions: usize,
@@ -153,7 +153,7 @@ impl Seen {
             user,
             language,
             ..
-        } = &self.greeting;
+        } = &*self.greeting;
         let contains = |text: &str| text.to_lowercase().contains(wanted);
         wanted.is_empty()
             || self.party.id.to_string() == wanted
@@ -169,7 +169,7 @@ impl Seen {
             user,
             language,
             version,
-        } = self.greeting.clone();
+        } = Greeting::clone(&self.greeting);
         Row {
             cid: self.party.id,
             name,

@@ -123,8 +123,8 @@ impl Reader {
         let subscriptions = subscriptions.iter().map(|it| SubDetail::new(it, party.id));
         Self {
             cid: party.id,
-            name: greeting.name,
-            user: greeting.user,
+            name: greeting.name.clone(),
+            user: greeting.user.clone(),
             address: party.address.map_or_else(String::new, |at| at.to_string()),
             pending_bytes: backlog.pending_bytes,
             pending_messages: backlog.pending_messages,

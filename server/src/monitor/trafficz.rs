@@ -160,8 +160,8 @@ impl Flow {
         Self {
             publisher: Some(Publisher {
                 cid,
-                name: greeting.name,
-                user: greeting.user,
+                name: greeting.name.clone(),
+                user: greeting.user.clone(),
             }),
             ..Self::new(heavy, measure)
         }

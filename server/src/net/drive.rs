@@ -4,7 +4,7 @@
 //! deliver: all of it happens here and now); flush each outbox that was written to, once. Between
 //! rounds a connection keeps the unfinished end of its input and nothing else.
 //!
-//! Invariants: a publisher waits for a slow reader at most [`PACE_MAX`] a round, and only while
+//! Invariants: a publisher waits for a slow reader at most four milliseconds a round, and only while
 //! that reader makes progress; a connection that is ending is read no more; whatever happens, the
 //! session hears of the end exactly once.
 
@@ -15,8 +15,9 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use tokio::time::Sleep;
 
+use super::growth::growth;
+use super::hindrance::Hindrances;
 use super::hub::{Alive, Hub};
 use super::socket::Socket;
 use super::worker::Worker;
@@ -27,10 +28,6 @@ const READS_MAX: usize = 4;
 /// With more outboxes than this to flush, each is left to its own loop, so that other threads can
 /// help. A guess.
 const DIRECT_MAX: usize = 2048;
-/// The longest that a publisher waits for a reader after one read.
-const PACE_MAX: Duration = Duration::from_millis(4);
-/// The first step, in bytes, in which memory for a large message grows; it doubles from there.
-const GROWTH_MIN: usize = 64 * 1024;
 /// How long a reader that was cut may take for its last words.
 const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
 /// How long a connection that ends may take for what is queued.
@@ -42,22 +39,22 @@ const LINGER_MAX: Duration = Duration::from_millis(500);
 /// The task of one connection.
 pub(super) struct Drive<S: Socket> {
     hub: Arc<Hub>,
-    connection: Connection<S>,
+    /// None once it is over.
+    connection: Option<Connection<S>>,
     _alive: Alive,
 }
 
 struct Connection<S> {
-    id: u64,
+    id: u32,
     outbox: Arc<Outbox<S>>,
     session: Box<dyn Session>,
-    /// The unfinished end of the input; shorter than `need`.
-    tail: BytesMut,
+    /// The unfinished end of the input, if there is one; shorter than `need`.
+    tail: Option<Box<BytesMut>>,
     /// How long the input must be before the session wants to see it.
     need: usize,
     /// When the clock will wake this loop.
     armed: Option<Instant>,
-    stall: Option<Stall>,
-    pace: Option<Box<Pace>>,
+    hindrances: Hindrances,
     /// The session wants no input for now.
     is_paused: bool,
     phase: Phase,
@@ -67,29 +64,15 @@ struct Connection<S> {
 enum Phase {
     New,
     Open,
-    /// Sends what is queued, until then at the latest.
-    Ending(Instant),
-    /// Waits for the peer to hang up, until then at the latest.
-    Lingering(Instant),
-    Over,
-}
-
-/// The socket takes nothing.
-#[derive(Clone, Copy)]
-struct Stall {
-    since: Instant,
-    drained_bytes: u64,
-}
-
-/// A reader that this publisher waits for.
-struct Pace {
-    reader: Arc<Outbox>,
-    limit: Pin<Box<Sleep>>,
+    /// Sends what is queued.
+    Ending,
+    /// Waits for the peer to hang up.
+    Lingering,
 }
 
 impl<S: Socket> Drive<S> {
     pub(super) fn new(
-        id: u64,
+        id: u32,
         outbox: Arc<Outbox<S>>,
         session: Box<dyn Session>,
         hub: Arc<Hub>,
@@ -99,17 +82,16 @@ impl<S: Socket> Drive<S> {
             id,
             outbox,
             session,
-            tail: BytesMut::new(),
+            tail: None,
             need: 1,
             armed: None,
-            stall: None,
-            pace: None,
+            hindrances: Hindrances::default(),
             is_paused: false,
             phase: Phase::New,
         };
         Self {
             hub,
-            connection,
+            connection: Some(connection),
             _alive: alive,
         }
     }
@@ -123,10 +105,17 @@ impl<S: Socket> Future for Drive<S> {
             hub, connection, ..
         } = &mut *self;
         hub.with_worker(|worker| {
-            let polled = connection.round(hub, worker, cx);
+            let Some(open) = connection else {
+                return Poll::Ready(());
+            };
+            let polled = open.round(hub, worker, cx);
             match polled {
-                Poll::Ready(()) => connection.finish(hub, &mut worker.wakes),
-                Poll::Pending => connection.arm(hub),
+                Poll::Pending => open.arm(hub),
+                Poll::Ready(()) => {
+                    let over = connection.take();
+                    over.into_iter()
+                        .for_each(|over| over.finish(hub, &mut worker.wakes));
+                }
             }
             polled
         })
@@ -136,10 +125,8 @@ impl<S: Socket> Future for Drive<S> {
 impl<S: Socket> Drop for Drive<S> {
     fn drop(&mut self) {
         // The runtime ended before the connection did.
-        if self.connection.phase != Phase::Over {
-            let Self {
-                hub, connection, ..
-            } = self;
+        if let Some(connection) = self.connection.take() {
+            let hub = &self.hub;
             hub.with_worker(|worker| connection.finish(hub, &mut worker.wakes));
         }
     }
@@ -163,24 +150,22 @@ impl<S: Socket> Connection<S> {
                 return self.end(reason, status, now, worker, cx);
             }
             if self
-                .stall
-                .is_some_and(|stall| stall.since + hub.write_deadline() <= now)
+                .hindrances
+                .stalled_since()
+                .is_some_and(|since| since + hub.write_deadline() <= now)
             {
                 if !hub.keeps_stalled() {
                     self.outbox.end(Reason::SlowConsumerWriteDeadline);
                     return Poll::Ready(());
                 }
                 self.session.on_stall();
-                self.stall = self.stall.map(|stall| Stall {
-                    since: now,
-                    ..stall
-                });
+                self.hindrances.stall_anew(now);
             }
             if status.is_notified {
                 self.notice(now, &mut worker.wakes);
                 continue;
             }
-            if self.is_paused || !self.may_read(cx) {
+            if self.is_paused || !self.hindrances.may_read(cx) {
                 return Poll::Pending;
             }
             match self.outbox.wire().poll_read_ready(cx) {
@@ -241,31 +226,8 @@ impl<S: Socket> Connection<S> {
             }
             status = self.outbox.status();
         }
-        if !status.is_blocked {
-            self.stall = None;
-        } else if self
-            .stall
-            .is_none_or(|stall| stall.drained_bytes != status.drained_bytes)
-        {
-            self.stall = Some(Stall {
-                since: now,
-                drained_bytes: status.drained_bytes,
-            });
-        }
+        self.hindrances.note(&status, now);
         status
-    }
-
-    /// Whether no reader asks this connection to hold back.
-    fn may_read(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(pace) = &mut self.pace else {
-            return true;
-        };
-        let is_over =
-            pace.reader.has_room_or_wake(cx.waker()) || pace.limit.as_mut().poll(cx).is_ready();
-        if is_over {
-            self.pace = None;
-        }
-        is_over
     }
 
     /// Reads once, and lets the session take what is there.
@@ -274,15 +236,16 @@ impl<S: Socket> Connection<S> {
         if self.need > buffer.len() {
             return self.read_large(now, wakes);
         }
-        let kept = self.tail.len(); // Less than `need`, so there is room behind it.
-        buffer[..kept].copy_from_slice(&self.tail);
+        let tail = self.tail.as_deref().map_or(&[][..], |tail| tail);
+        let kept = tail.len(); // Less than `need`, so there is room behind it.
+        buffer[..kept].copy_from_slice(tail);
         match self.outbox.wire().try_read(&mut buffer[kept..]) {
             Ok(0) => self.outbox.end(Reason::ClientClosed),
             Ok(read) if kept + read < self.need => {
-                self.tail.extend_from_slice(&buffer[kept..kept + read]);
+                self.keep(&buffer[kept..kept + read]);
             }
             Ok(read) => {
-                self.tail = BytesMut::new();
+                self.tail = None;
                 self.feed(&buffer[..kept + read], None, now, wakes);
             }
             Err(error) => self.note_read_error(&error),
@@ -291,17 +254,31 @@ impl<S: Socket> Connection<S> {
 
     /// Reads into memory of the message's own, which its readers can then share.
     fn read_large(&mut self, now: Instant, wakes: &mut Wakes) {
-        let room = growth(self.tail.len(), self.need);
-        self.tail.reserve(room - self.tail.len());
-        match self.outbox.wire().try_read_more(&mut self.tail) {
+        let tail = self.tail.get_or_insert_default();
+        let room = growth(tail.len(), self.need);
+        tail.reserve(room - tail.len());
+        match self.outbox.wire().try_read_more(tail) {
             Ok(0) => self.outbox.end(Reason::ClientClosed),
-            Ok(_) if self.tail.len() < self.need => {}
+            Ok(_) if tail.len() < self.need => {}
             Ok(_) => {
-                let whole = std::mem::take(&mut self.tail).freeze();
+                let whole = self.take_tail();
                 self.feed(&whole, Some(&whole), now, wakes);
             }
             Err(error) => self.note_read_error(&error),
         }
+    }
+
+    /// Adds to the unfinished end of the input.
+    fn keep(&mut self, rest: &[u8]) {
+        if !rest.is_empty() {
+            let tail = self.tail.get_or_insert_default();
+            tail.extend_from_slice(rest);
+        }
+    }
+
+    fn take_tail(&mut self) -> Bytes {
+        let tail = self.tail.take();
+        tail.map_or_else(Bytes::new, |tail| tail.freeze())
     }
 
     fn note_read_error(&mut self, error: &io::Error) {
@@ -336,7 +313,7 @@ impl<S: Socket> Connection<S> {
                 }
             }
         }
-        self.tail.extend_from_slice(rest);
+        self.keep(rest);
     }
 
     /// Does what the session made of a tick or a notice; after a pause it gets what was kept.
@@ -344,7 +321,7 @@ impl<S: Socket> Connection<S> {
         match verdict {
             Verdict::Continue if self.is_paused => {
                 self.is_paused = false;
-                let kept = std::mem::take(&mut self.tail).freeze();
+                let kept = self.take_tail();
                 self.feed(&kept, Some(&kept), now, wakes);
             }
             Verdict::Continue => {}
@@ -368,13 +345,9 @@ impl<S: Socket> Connection<S> {
             match flushed {
                 Ok(Flushed::Done) => {}
                 Ok(Flushed::Busy | Flushed::Blocked) => {
-                    if self.pace.is_none() && outbox.wants_pause() {
+                    if !self.hindrances.is_pacing() && outbox.wants_pause() {
                         self.session.on_pace();
-                        let limit = Box::pin(tokio::time::sleep(PACE_MAX));
-                        self.pace = Some(Box::new(Pace {
-                            reader: Arc::clone(outbox),
-                            limit,
-                        }));
+                        self.hindrances.wait_for(outbox);
                     }
                 }
                 Err(_) => {
@@ -404,26 +377,22 @@ impl<S: Socket> Connection<S> {
                 }
                 _ => ENDING_MAX,
             };
-            self.phase = Phase::Ending(now + patience);
+            self.enter(Phase::Ending, now + patience);
         }
-        if let Phase::Ending(until) = self.phase {
+        if self.phase == Phase::Ending {
             if !status.is_empty {
-                return if now < until {
-                    Poll::Pending
-                } else {
-                    Poll::Ready(())
+                return match self.is_late(now) {
+                    true => Poll::Ready(()),
+                    false => Poll::Pending,
                 };
             }
-            self.outbox.wire().finish(reason);
             if reason == Reason::ClientClosed {
-                return Poll::Ready(());
+                return Poll::Ready(()); // Its end says the rest.
             }
-            self.phase = Phase::Lingering(now + LINGER_MAX);
+            self.outbox.wire().finish(reason);
+            self.enter(Phase::Lingering, now + LINGER_MAX);
         }
-        let Phase::Lingering(until) = self.phase else {
-            return Poll::Ready(());
-        };
-        if now >= until {
+        if self.phase != Phase::Lingering || self.is_late(now) {
             return Poll::Ready(());
         }
         for _ in 0..READS_MAX {
@@ -441,26 +410,32 @@ impl<S: Socket> Connection<S> {
         Poll::Pending
     }
 
+    /// From now on it is `phase`, but no longer than `until`.
+    fn enter(&mut self, phase: Phase, until: Instant) {
+        self.phase = phase;
+        self.hindrances.set_until(until);
+    }
+
+    fn is_late(&self, now: Instant) -> bool {
+        let until = self.hindrances.until();
+        until.is_some_and(|until| until <= now)
+    }
+
     /// Has the clock wake this loop when it next has something to do.
     fn arm(&mut self, hub: &Hub) {
-        let due = match (self.phase, self.stall) {
-            (Phase::Ending(until) | Phase::Lingering(until), _) => until,
-            (_, Some(stall)) => self
-                .session
-                .deadline()
-                .min(stall.since + hub.write_deadline()),
+        let due = match (self.hindrances.until(), self.hindrances.stalled_since()) {
+            (Some(until), _) => until,
+            (_, Some(since)) => self.session.deadline().min(since + hub.write_deadline()),
             _ => self.session.deadline(),
         };
         if self.armed.is_none_or(|armed| due < armed) {
-            let outbox: Arc<Outbox> = self.outbox.clone();
-            hub.timers.set(self.id, self.armed, due, outbox);
+            hub.timers.set(self.id, self.armed, due);
             self.armed = Some(due);
         }
     }
 
     /// The end: the session hears of it, and nothing of the connection stays behind.
-    fn finish(&mut self, hub: &Hub, wakes: &mut Wakes) {
-        self.phase = Phase::Over;
+    fn finish(mut self, hub: &Hub, wakes: &mut Wakes) {
         self.outbox.end(Reason::ServerShutdown); // Without a reason so far, the runtime is ending.
         let reason = self
             .outbox
@@ -470,52 +445,21 @@ impl<S: Socket> Connection<S> {
         let at = hub.now();
         let backlog = self.outbox.backlog(at);
         let dropped = self.outbox.discard(wakes.chunks());
-        // Publishers that remember a subscription of this connection keep its socket for a while.
-        self.outbox.wire().abandon(reason);
         self.session.on_close(End {
             reason,
             dropped,
             backlog,
             at,
         });
-        hub.forget(self.id);
+        drop(self.session);
         if let Some(armed) = self.armed.take() {
-            hub.timers.remove(self.id, armed);
+            hub.timers.remove(self.id, armed); // Before the number is another's.
         }
-    }
-}
-
-/// How much memory the first `len` of `need` bytes are worth: in steps that what has come pays for,
-/// since a length alone must not cost us its memory, and that end at `need`, since readers may keep
-/// all of it for long.
-fn growth(len: usize, need: usize) -> usize {
-    let mut step = need;
-    while step > GROWTH_MIN {
-        step = step.div_ceil(2);
-    }
-    while step < need && step < len + GROWTH_MIN / 2 {
-        step *= 2; // As the buffer itself grows.
-    }
-    step
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_comes_with_the_bytes_and_fits_in_the_end() {
-        for need in [70_000, 1 << 20, (1 << 20) + 20, 5_000_000] {
-            let (mut len, mut before) = (0, 0);
-            while len < need {
-                let room = growth(len, need);
-                assert!(
-                    room > len && room <= len.max(GROWTH_MIN) * 4,
-                    "{len} of {need}"
-                );
-                assert!(room >= before && room < need + 256, "{room} for {need}");
-                (len, before) = (room.min(need), room);
-            }
+        hub.forget(self.id);
+        // Publishers that remember a subscription of this connection keep its socket for a while.
+        let wire = self.outbox.wire();
+        if !wire.ends_when_dropped() || Arc::strong_count(&self.outbox) > 1 {
+            wire.abandon(reason);
         }
     }
 }

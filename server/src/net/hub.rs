@@ -1,6 +1,5 @@
 //! What all connections of a server share on this side: memory, workers, the clock, and the end.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
+use super::open::Open;
 use super::timers::Timers;
 use super::worker::{Worker, Workers};
 use crate::link::{Background, Outbox, Pool, Reason};
@@ -46,8 +46,7 @@ pub(crate) struct Hub {
     pub(super) last_words: Vec<u8>,
     /// Held by whoever makes room.
     pub(super) relieving: Mutex<()>,
-    pub(super) open: Mutex<HashMap<u64, Arc<Outbox>>>,
-    next_id: AtomicU64,
+    pub(super) open: Mutex<Open>,
     /// Somebody worked since memory was last tidied.
     is_untidy: AtomicBool,
     is_stopping: AtomicBool,
@@ -85,7 +84,7 @@ impl Hub {
         let (alive, gone) = mpsc::channel(1);
         let cores = std::thread::available_parallelism().map_or(2, |cores| cores.get());
         let hub = Arc::new(Self {
-            timers: Timers::default(),
+            timers: Timers::new(tokio::time::Instant::now().into_std()),
             workers: Workers::new(Arc::clone(&pool)),
             pending_max: bounds.pending_max,
             write_deadline_nanos: AtomicU64::new(nanos(bounds.write_deadline)),
@@ -94,7 +93,6 @@ impl Hub {
             last_words: bounds.last_words,
             relieving: Mutex::default(),
             open: Mutex::default(),
-            next_id: AtomicU64::new(1),
             is_untidy: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
@@ -122,10 +120,9 @@ impl Hub {
 
     /// Takes the connection behind `outbox` in: its number, and the sign of life that its task
     /// holds. None once the server stops.
-    pub(super) fn enter(&self, outbox: &Arc<Outbox>) -> Option<(u64, Alive)> {
+    pub(super) fn enter(&self, outbox: &Arc<Outbox>) -> Option<(u32, Alive)> {
         let alive = self.alive.lock().clone()?;
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        self.open.lock().insert(id, Arc::clone(outbox));
+        let id = self.open.lock().insert(Arc::clone(outbox));
         if self.is_stopping() {
             outbox.end(Reason::ServerShutdown); // It came in between: nobody else will tell it.
         }
@@ -138,15 +135,13 @@ impl Hub {
     }
 
     /// Forgets the connection `id`.
-    pub(super) fn forget(&self, id: u64) {
+    pub(super) fn forget(&self, id: u32) {
         let mut open = self.open.lock();
-        open.remove(&id);
-        if open.is_empty() {
+        open.remove(id);
+        let is_empty = open.is_empty();
+        drop(open);
+        if is_empty {
             self.emptied.notify_waiters();
-        }
-        if open.len() * 8 < open.capacity() {
-            let len = open.len() * 2;
-            open.shrink_to(len);
         }
     }
 
@@ -189,7 +184,7 @@ impl Hub {
 
     /// Has every session look at what all of them share.
     pub(crate) fn notify_all(&self) {
-        let open: Vec<_> = self.open.lock().values().cloned().collect();
+        let open = self.open.lock().all();
         open.iter().for_each(|outbox| outbox.notify());
     }
 
@@ -202,7 +197,7 @@ impl Hub {
         self.stop.notify_waiters();
         self.timers.earlier.notify_one();
         self.alive.lock().take();
-        let open: Vec<_> = self.open.lock().values().cloned().collect();
+        let open = self.open.lock().all();
         for outbox in open {
             outbox.end(Reason::ServerShutdown);
             outbox.wake_owner();
@@ -214,7 +209,7 @@ impl Hub {
     async fn run_clock(self: Arc<Self>) {
         loop {
             let now = self.now();
-            let next = self.timers.fire(now);
+            let next = self.wake_due(now);
             let is_tidy = self.tidy();
             if self.is_stopping() && self.open.lock().is_empty() {
                 return;
@@ -230,6 +225,19 @@ impl Hub {
             };
             // Whichever comes first is looked at above.
             let _ = tokio::time::timeout_at(due.into(), self.timers.earlier.notified()).await;
+        }
+    }
+
+    /// Wakes whoever is due; tells when the next one is.
+    fn wake_due(&self, now: Instant) -> Option<Instant> {
+        loop {
+            match self.timers.next_due(now) {
+                Ok(id) => {
+                    let outbox = self.open.lock().get(id);
+                    outbox.iter().for_each(|outbox| outbox.wake_owner());
+                }
+                Err(next) => return next,
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::drive::Drive;
 use super::hub::Hub;
 use super::pipe::{self, Pipe};
-use super::socket::{Socket, Tcp};
+use super::socket::{Socket, Tcp, canonical};
 use super::tls::{self, Current, Encryption, Opened};
 use crate::link::{Arrival, Door, Origin, Outbox, Reason, Secured};
 
@@ -27,6 +27,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const ALIVE_AFTER: Duration = Duration::from_secs(120);
 /// How often it looks again when there is no answer.
 const ALIVE_EVERY: Duration = Duration::from_secs(30);
+
+/// Whether what a listener accepts sends at once because the listener would.
+const INHERITS_NODELAY: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// What becomes of new connections.
 #[derive(Clone)]
@@ -58,6 +61,9 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     // asked for a PONG.
     let alive = TcpKeepalive::new().with_time(ALIVE_AFTER);
     socket.set_tcp_keepalive(&alive.with_interval(ALIVE_EVERY))?;
+    if INHERITS_NODELAY {
+        socket.set_tcp_nodelay(true)?;
+    }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -69,7 +75,9 @@ impl Listener {
     pub(crate) fn listen(self, socket: TcpListener) {
         let hub = Arc::clone(&self.hub);
         self.keep_fresh();
-        accept(&hub, socket, move |stream| self.welcome(stream));
+        accept(&hub, socket, move |stream, address| {
+            self.welcome(stream, address);
+        });
     }
 
     /// Has certificates read again when their files change, where there are any.
@@ -84,11 +92,11 @@ impl Listener {
     }
 
     /// Serves a connection, or has it encrypted first.
-    fn welcome(&self, stream: TcpStream) {
+    fn welcome(&self, stream: TcpStream, address: SocketAddr) {
         let encryption = self.encryption.as_ref();
         let current = encryption.and_then(|encryption| encryption.current());
         match encryption.zip(current) {
-            None => self.serve(Tcp(stream)),
+            None => self.serve(Tcp(stream), Some(address)),
             Some((encryption, current)) => {
                 let encryption = Arc::clone(encryption);
                 let opening = self.clone().encrypt(encryption, current, stream);
@@ -137,15 +145,13 @@ impl Listener {
     /// A connection without a socket; the other end is served like any other.
     pub(crate) fn connect_in_process(&self) -> Pipe {
         let (ours, theirs) = pipe::pair();
-        self.serve(ours);
+        self.serve(ours, None);
         theirs
     }
 
     /// Serves one connection from now on.
-    pub(super) fn serve<S: Socket>(&self, socket: S) {
-        let arrival = self
-            .door
-            .arrive(origin(socket.peer_address()), self.hub.now());
+    pub(super) fn serve<S: Socket>(&self, socket: S, address: Option<SocketAddr>) {
+        let arrival = self.door.arrive(origin(address), self.hub.now());
         self.open(arrival, socket, None);
     }
 
@@ -183,12 +189,14 @@ fn origin(address: Option<SocketAddr>) -> Origin {
 pub(super) fn accept(
     hub: &Arc<Hub>,
     socket: TcpListener,
-    serve: impl Fn(TcpStream) + Send + 'static,
+    serve: impl Fn(TcpStream, SocketAddr) + Send + 'static,
 ) {
-    let poll = move |cx: &mut Context<'_>| socket.poll_accept(cx).map_ok(|(stream, _)| stream);
-    accept_from(hub, poll, move |stream| {
-        let _ = stream.set_nodelay(true); // Fails only on a socket that is gone.
-        serve(stream);
+    let poll = move |cx: &mut Context<'_>| socket.poll_accept(cx);
+    accept_from(hub, poll, move |(stream, address)| {
+        if !INHERITS_NODELAY {
+            let _ = stream.set_nodelay(true); // Fails only on a socket that is gone.
+        }
+        serve(stream, canonical(address));
     });
 }
 
@@ -211,9 +219,9 @@ pub(super) fn accept_from<S: Send + 'static>(
             });
             match accepted.await {
                 None => return,
-                Some(Ok(stream)) => {
+                Some(Ok(accepted)) => {
                     is_failing = false;
-                    serve(stream);
+                    serve(accepted);
                 }
                 Some(Err(error)) => {
                     if !std::mem::replace(&mut is_failing, true) {

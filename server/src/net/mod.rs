@@ -5,8 +5,11 @@
 
 mod aside;
 mod drive;
+mod growth;
+mod hindrance;
 mod hub;
 mod listen;
+mod open;
 mod pipe;
 mod relief;
 mod retire;

@@ -38,7 +38,7 @@ impl Hub {
     /// Ends one connection after another, in no order, within `duration`; returns when all are
     /// gone.
     pub(crate) async fn close_one_by_one(&self, duration: Duration) {
-        let open: Vec<_> = self.open.lock().values().cloned().collect();
+        let open = self.open.lock().all();
         let gap = duration / (open.len().max(1) as u32);
         let (gap, batch) = match gap < GAP_MIN {
             true => {

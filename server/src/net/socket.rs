@@ -34,8 +34,18 @@ pub(super) trait Socket: Wire + Sized + 'static {
         self.finish(reason);
     }
 
+    /// Whether dropping it lets go of the connection as [`Socket::abandon`] would.
+    fn ends_when_dropped(&self) -> bool {
+        false
+    }
+
     /// The other side's address, if it has one.
     fn peer_address(&self) -> Option<SocketAddr>;
+}
+
+/// An IPv4 address that came in by an IPv6 socket is an IPv4 address.
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// A TCP connection.
@@ -86,8 +96,11 @@ impl Socket for Tcp {
         let _ = SockRef::from(&self.0).shutdown(Shutdown::Write);
     }
 
+    fn ends_when_dropped(&self) -> bool {
+        true
+    }
+
     fn peer_address(&self) -> Option<SocketAddr> {
-        let address = self.0.peer_addr().ok()?;
-        Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
+        Some(canonical(self.0.peer_addr().ok()?))
     }
 }

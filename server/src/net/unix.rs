@@ -126,7 +126,7 @@ impl Listener {
             let _held = &file;
             socket.poll_accept(cx).map_ok(|(stream, _)| stream)
         };
-        accept_from(&hub, poll, move |stream| self.serve(Unix(stream)));
+        accept_from(&hub, poll, move |stream| self.serve(Unix(stream), None));
     }
 }
 

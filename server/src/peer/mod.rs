@@ -7,6 +7,7 @@ mod admitted;
 mod ended;
 mod events;
 mod filter;
+mod greetings;
 mod ledger;
 mod own;
 mod party;
@@ -33,9 +34,10 @@ pub(crate) use ended::Ended;
 use events::Events;
 pub use events::{Event, EventOptions};
 pub(crate) use events::{Happened, What};
+pub(crate) use greetings::{Greeting, Said};
 pub use ledger::Quota;
 pub(crate) use ledger::{Full, Ledgers, Seat};
-pub(crate) use party::{Counts, Greeting, Party};
+pub(crate) use party::{Counts, Party};
 pub use table::Statistics;
 pub(crate) use table::{Closed, Departure, Table};
 pub(crate) use traffic::{Denied, HALF_LIFE, Heavy, Traffic, denied, publisher};
@@ -43,6 +45,7 @@ pub(crate) use traffic::{Denied, HALF_LIFE, Heavy, Traffic, denied, publisher};
 use crate::auth::{Replies, Rights};
 use crate::bus::{Bus, Cache, Keys};
 use filter::Filter;
+use greetings::Greetings;
 use seats::Seats;
 use traffic::Sampler;
 
@@ -67,6 +70,7 @@ pub(crate) struct Host {
     pub(crate) ledgers: Ledgers,
     pub(crate) traffic: Traffic,
     pub(crate) events: Events,
+    greetings: Greetings,
     /// The most subscriptions of one party; none for no bound.
     subscriptions_max: Option<usize>,
     /// The most tokens of a filter; none for no bound.
@@ -83,6 +87,7 @@ impl Host {
             ledgers,
             traffic: Traffic::new(keys.fast()),
             events: Events::default(),
+            greetings: Greetings::new(keys),
             subscriptions_max: bounds.subscriptions_max,
             tokens_max: bounds.tokens_max,
         }
@@ -93,20 +98,31 @@ impl Host {
     pub(crate) fn walked_by(mut self, seed: u64) -> Self {
         self.keys = Keys::known(seed);
         self.bus = Bus::new(self.keys);
+        self.greetings = Greetings::new(self.keys);
         self
     }
 
     /// Takes a newcomer in; the second is false if there is no room for it, and it must be shown
     /// out.
     pub(crate) fn enter(&self, address: Option<SocketAddr>, now: Instant) -> (Arc<Party>, bool) {
-        let own = own::Own::new(self.keys.fast());
-        self.table.enter(address, own, now)
+        self.table.enter(address, now)
     }
 
     /// Somebody who only looks: it has a number, and is in no list.
     pub(crate) fn visitor(&self, now: Instant) -> Arc<Party> {
-        let own = own::Own::new(self.keys.fast());
-        Arc::new(Party::new(self.table.number(), None, own, now))
+        Arc::new(Party::new(self.table.number(), None, now))
+    }
+
+    /// Remembers what `party` said of itself.
+    pub(crate) fn greet(&self, party: &Party, said: Said<'_>, now: Instant) {
+        party.greet(self.greetings.keep(said), now);
+    }
+
+    /// Remembers as whom `party` was let in.
+    pub(crate) fn let_in(&self, party: &Party, user: &str) {
+        if let Some(before) = party.greeting() {
+            party.set_greeting(self.greetings.keep(before.of_user(user)));
+        }
     }
 
     /// Hands out what the server itself has to say.
@@ -332,7 +348,7 @@ impl Peer {
     }
 
     fn insert(&mut self, subscription: Arc<Subscription>) {
-        self.party.own().insert(subscription);
+        self.party.own().insert(subscription, self.host.keys);
         self.tell_seats();
     }
 

@@ -13,14 +13,11 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::ended::Packed;
+use super::greetings::Greeting;
 use super::own::Own;
 use crate::auth::ConnectionType;
 use crate::bus::Subscription;
 use crate::link::{Backlog, Outbox, Secured};
-
-/// The most of a text that CONNECT says of itself that is kept, in bytes; a guess far above any
-/// real name.
-const TEXT_MAX: usize = 4096;
 
 /// Who is on the other side, and what it did.
 pub(crate) struct Party {
@@ -59,21 +56,11 @@ struct Desk {
     outbox: Option<Arc<Outbox>>, // While it is here.
     secured: Option<Box<Secured>>,
     kind: ConnectionType,
-    greeting: Option<Box<Greeting>>,
+    greeting: Option<Arc<Greeting>>,
     /// It has been let in as who it says it is.
     is_admitted: bool,
     /// Whom a proxy says it speaks for.
     forwarded_for: Option<Box<IpAddr>>,
-}
-
-/// What a party said of itself, and who it turned out to be.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Greeting {
-    pub(crate) name: Box<str>,
-    pub(crate) language: Box<str>,
-    pub(crate) version: Box<str>,
-    /// The user it was let in as; before that, and where nobody is asked, who it says it is.
-    pub(crate) user: Box<str>,
 }
 
 /// How much of what one party did.
@@ -93,7 +80,7 @@ pub(crate) struct Counts {
 }
 
 impl Party {
-    pub(super) fn new(id: u64, address: Option<SocketAddr>, own: Own, opened: Instant) -> Self {
+    pub(super) fn new(id: u64, address: Option<SocketAddr>, opened: Instant) -> Self {
         Self {
             id,
             address,
@@ -111,7 +98,7 @@ impl Party {
             lookups: AtomicU64::new(0),
             fanout_max: AtomicU32::new(0),
             unheard: AtomicU64::new(0),
-            own: Mutex::new(own),
+            own: Mutex::default(),
             desk: Mutex::default(),
         }
     }
@@ -261,29 +248,15 @@ impl Party {
 
     /// Remembers what the party said of itself; before the first answer to a question, the time
     /// that it took to say it stands for a round trip, as in the reference server.
-    pub(crate) fn greet(&self, mut greeting: Greeting, now: Instant) {
+    pub(super) fn greet(&self, greeting: Arc<Greeting>, now: Instant) {
         if self.round_trip.load(Ordering::Relaxed) == 0 {
             self.note_round_trip(now.saturating_duration_since(self.opened));
         }
-        for text in [
-            &mut greeting.name,
-            &mut greeting.language,
-            &mut greeting.version,
-            &mut greeting.user,
-        ] {
-            if text.len() > TEXT_MAX {
-                let end = (0..=TEXT_MAX).rev().find(|at| text.is_char_boundary(*at));
-                *text = text[..end.unwrap_or(0)].into();
-            }
-        }
-        self.desk.lock().greeting = Some(Box::new(greeting));
+        self.set_greeting(greeting);
     }
 
-    /// Remembers as whom the party was let in.
-    pub(crate) fn set_user(&self, user: &str) {
-        if let Some(greeting) = &mut self.desk.lock().greeting {
-            greeting.user = user.into();
-        }
+    pub(super) fn set_greeting(&self, greeting: Arc<Greeting>) {
+        self.desk.lock().greeting = Some(greeting);
     }
 
     /// Lets go of what only somebody who is here needs.
@@ -293,8 +266,8 @@ impl Party {
     }
 
     /// What it said of itself, if it has.
-    pub(crate) fn greeting(&self) -> Option<Greeting> {
-        self.desk.lock().greeting.as_deref().cloned()
+    pub(crate) fn greeting(&self) -> Option<Arc<Greeting>> {
+        self.desk.lock().greeting.clone()
     }
 
     /// What waits for the party; nothing for one that has left.

@@ -11,7 +11,6 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use super::ended::Packed;
-use super::own::Own;
 use super::party::{Counts, Party};
 use crate::link::{Backlog, Reason};
 
@@ -151,16 +150,11 @@ impl Table {
 
     /// Takes a newcomer in; the second is false if there is no room for it, and it must be shown
     /// out.
-    pub(super) fn enter(
-        &self,
-        address: Option<SocketAddr>,
-        own: Own,
-        now: Instant,
-    ) -> (Arc<Party>, bool) {
+    pub(super) fn enter(&self, address: Option<SocketAddr>, now: Instant) -> (Arc<Party>, bool) {
         let mut state = self.state.lock();
         state.last_id += 1;
         state.gone.total_connections += 1;
-        let party = Arc::new(Party::new(state.last_id, address, own, now));
+        let party = Arc::new(Party::new(state.last_id, address, now));
         let has_room = state.present.len() < state.connections_max;
         if has_room {
             state.present.insert(party.id, Arc::clone(&party));

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use dunlin_protocol::{Connect, ErrText, Info, Limits, encode};
+use dunlin_protocol::{Connect, ErrText, Info, encode};
 
 use super::pings::Due;
 use super::session::{Mood, TextSession};
 use super::told::told;
 use crate::link::{Origin, Reason, Verdict, Wakes};
-use crate::peer::{Greeting, Identity};
+use crate::peer::{Identity, Said};
 
 impl TextSession {
     /// `CONNECT {json}`, the first or another: what it does not name stays as it was.
@@ -21,13 +21,13 @@ impl TextSession {
             told!(ERROR, &self.reader.party, "refused CONNECT: {error}");
             return Verdict::Close(Reason::ProtocolViolation);
         }
-        let greeting = Greeting {
-            name: connect.name.as_str().into(),
-            language: connect.lang.as_str().into(),
-            version: connect.version.as_str().into(),
-            user: connect.user.as_str().into(),
+        let said = Said {
+            name: &connect.name,
+            language: &connect.lang,
+            version: &connect.version,
+            user: &connect.user,
         };
-        self.reader.party.greet(greeting, now);
+        self.nats.host.greet(&self.reader.party, said, now);
         self.log_in(connect, now, wakes)
     }
 
@@ -63,18 +63,18 @@ impl TextSession {
         self.reader.party.note_admitted();
         told!(DEBUG, &self.reader.party, "connected: {connect:?}");
         let is_new = !self.mood.has_connected;
-        self.limits.has_headers = has_headers;
         self.reader.headers.store(has_headers, Ordering::Relaxed);
         self.reader.echo.store(connect.echo, Ordering::Relaxed);
         self.mood = Mood {
             is_verbose: connect.verbose,
             is_pedantic: connect.pedantic,
             no_responders: connect.no_responders,
+            has_headers,
             takes_info: connect.protocol == 1,
             has_connected: true,
         };
         if let Some(identity) = &self.identity {
-            self.reader.party.set_user(&identity.name);
+            self.nats.host.let_in(&self.reader.party, &identity.name);
         }
         if is_new {
             self.peer.announce();
@@ -90,7 +90,7 @@ impl TextSession {
             pedantic: self.mood.is_pedantic,
             no_responders: self.mood.no_responders,
             protocol: i64::from(self.mood.takes_info),
-            headers: self.limits.has_headers,
+            headers: self.mood.has_headers,
             echo: self.reader.echo.load(Ordering::Relaxed),
             ..Connect::default()
         }
@@ -131,10 +131,6 @@ impl TextSession {
         }
         let before = std::mem::replace(&mut self.terms, terms);
         let settings = &self.terms.settings;
-        self.limits = Limits {
-            has_headers: self.limits.has_headers,
-            ..settings.limits
-        };
         if self.person.is_none() {
             let interval = self.way.ping_interval.unwrap_or(settings.ping_interval);
             self.pings.obey(interval, settings.ping_max, now);
@@ -158,7 +154,7 @@ impl TextSession {
     /// INFO has changed: whoever has had all of its own gets it anew, if it can take it.
     fn renew_info(&mut self, wakes: &mut Wakes) {
         let origin = Origin {
-            address: self.address,
+            address: self.reader.party.address,
             ..Origin::default()
         };
         let mut info = self.terms.info_for(&self.way, self.reader.id, &origin);

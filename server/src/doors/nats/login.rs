@@ -188,12 +188,13 @@ impl TextSession {
     }
 
     pub(super) fn refuse(&mut self, now: Instant) -> Verdict {
-        let said = self.reader.party.greeting().map(|greeting| greeting.user);
-        match said.filter(|user| !user.is_empty()) {
-            Some(user) => told!(
+        let said = self.reader.party.greeting();
+        match said.filter(|said| !said.user.is_empty()) {
+            Some(said) => told!(
                 ERROR,
                 &self.reader.party,
-                "authentication error - User {user:?}"
+                "authentication error - User {:?}",
+                said.user
             ),
             None => told!(ERROR, &self.reader.party, "authentication error"),
         }

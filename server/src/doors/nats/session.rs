@@ -1,7 +1,6 @@
 //! One text connection: operations in, effects on the bus and answers out.
 
 use std::cell::OnceCell;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -33,7 +32,6 @@ pub(super) struct TextSession {
     pub(super) nats: Arc<Nats>,
     pub(super) terms: Arc<Terms>,
     pub(super) way: Arc<Way>,
-    pub(super) address: Option<SocketAddr>,
     pub(super) standing: Standing,
     pub(super) facts: Option<Box<Facts>>,
     /// Who it is, where that is asked.
@@ -41,7 +39,6 @@ pub(super) struct TextSession {
     pub(super) is_guest: bool,
     pub(super) peer: Peer,
     pub(super) reader: Arc<Reader>,
-    pub(super) limits: Limits,
     pub(super) mood: Mood,
     pub(super) pings: Pings,
     pub(super) speech: Speech,
@@ -57,7 +54,7 @@ pub(super) struct TextSession {
     /// How many messages may be gathered before they are handed on.
     pub(super) run_max: usize,
     /// Until when it has published too much to be read from.
-    pub(super) throttled_until: Option<Instant>,
+    pub(super) throttled_until: Option<Box<Instant>>,
     pub(super) violations: Violations,
 }
 
@@ -79,6 +76,8 @@ pub(super) struct Mood {
     pub(super) is_pedantic: bool,
     /// A publish with a reply that nobody took is answered.
     pub(super) no_responders: bool,
+    /// The client speaks of header blocks, and there may be some.
+    pub(super) has_headers: bool,
     /// The client understands INFO at any time.
     pub(super) takes_info: bool,
     pub(super) has_connected: bool,
@@ -91,6 +90,7 @@ impl Default for Mood {
             is_verbose: true,
             is_pedantic: true,
             no_responders: false,
+            has_headers: false,
             takes_info: false,
             has_connected: false,
         }
@@ -125,16 +125,10 @@ impl TextSession {
         Self {
             peer,
             reader,
-            address: arrival.origin.address,
             standing: Standing::new(terms.access(&way), now),
             facts,
             identity: None,
             is_guest: false,
-            // Headers wait for a CONNECT that asks for them.
-            limits: Limits {
-                has_headers: false,
-                ..settings.limits
-            },
             mood: Mood::default(),
             pings: Pings::new(
                 way.ping_interval.unwrap_or(settings.ping_interval),
@@ -240,7 +234,7 @@ impl TextSession {
             self.tell_user_info(reply, now, wakes);
             taken += 1;
         }
-        self.throttled_until = self.peer.charge(message.size(), now);
+        self.throttled_until = self.peer.charge(message.size(), now).map(Box::new);
         self.note_published(now);
         if let (0, true, Some(reply)) = (taken, self.mood.no_responders, publish.reply) {
             self.report_no_responders(publish.subject, reply, wakes);
@@ -293,6 +287,14 @@ impl TextSession {
         true
     }
 
+    /// What a line and a message may be.
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            has_headers: self.mood.has_headers,
+            ..self.terms.settings.limits
+        }
+    }
+
     /// Whether the connection is to be read from now.
     pub(super) fn verdict(&self) -> Verdict {
         match self.throttled_until {
@@ -311,9 +313,10 @@ impl TextSession {
     ) -> Taken {
         self.reader.party.note_active(now);
         let mut run = Run::new(self.reader.id, now);
+        let mut limits = self.limits();
         let mut used = 0;
         let (need, verdict) = loop {
-            let verdict = match self.parser.next(&input.bytes[used..], &self.limits) {
+            let verdict = match self.parser.next(&input.bytes[used..], &limits) {
                 Ok(Step::Op { op, used: step }) => {
                     used += step;
                     if told::is_traced() {
@@ -323,7 +326,9 @@ impl TextSession {
                         Verdict::Continue
                     } else {
                         self.end_run(&mut run, wakes);
-                        self.obey(&op, input.owner, now, wakes)
+                        let verdict = self.obey(&op, input.owner, now, wakes);
+                        limits.has_headers = self.mood.has_headers;
+                        verdict
                     }
                 }
                 Ok(Step::More { used: step, need }) => {
@@ -385,9 +390,7 @@ impl Session for TextSession {
                 return verdict;
             }
         }
-        if self.throttled_until.is_some_and(|until| until <= now) {
-            self.throttled_until = None;
-        }
+        self.throttled_until.take_if(|until| **until <= now);
         if let Verdict::Close(reason) = self.tick_person(now, wakes) {
             return Verdict::Close(reason);
         }
@@ -412,7 +415,7 @@ impl Session for TextSession {
         [
             self.rest_at,
             self.standing.due(),
-            self.throttled_until,
+            self.throttled_until.as_deref().copied(),
             person,
         ]
         .into_iter()

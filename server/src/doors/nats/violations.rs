@@ -113,7 +113,7 @@ impl TextSession {
         let party = &self.reader.party;
         match error {
             ParseError::PayloadTooLarge => {
-                let max = self.limits.payload_max;
+                let max = self.limits().payload_max;
                 told!(ERROR, party, "maximum payload exceeded: more than {max}");
             }
             ParseError::ControlLineTooLong => {

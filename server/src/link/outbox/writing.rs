@@ -182,7 +182,10 @@ impl Writing<'_> {
 impl State {
     /// How many bytes have ever been appended.
     fn appended_bytes(&self) -> u64 {
-        let removed = self.rare.as_deref().map_or(0, |it| it.thinning.removed_bytes);
+        let removed = self
+            .rare
+            .as_deref()
+            .map_or(0, |it| it.thinning.removed_bytes);
         self.drained_bytes + self.queue.pending_bytes as u64 + removed
     }
 }

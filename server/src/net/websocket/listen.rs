@@ -46,7 +46,7 @@ impl WebsocketListener {
             rules: self.rules,
             pool: Pool::new(),
         });
-        accept(&hub, socket, move |stream| {
+        accept(&hub, socket, move |stream, _| {
             let shared = Arc::clone(&shared);
             let hub = Arc::clone(&shared.listener.hub);
             hub.spawn(async move { shared.welcome(stream).await });

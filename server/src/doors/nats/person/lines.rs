@@ -149,8 +149,8 @@ pub(super) fn publish(
     }
     let header_len = body.len();
     body.extend_from_slice(message.text);
-    if body.len() > session.limits.payload_max {
-        let max = session.limits.payload_max;
+    if body.len() > session.limits().payload_max {
+        let max = session.limits().payload_max;
         let words = Words::default().err(ErrText::MaximumPayload);
         let words = words.line(&format!("{} bytes are over the limit of {max}", body.len()));
         session.reader.say(words.bytes(), wakes);

@@ -180,8 +180,8 @@ impl Person {
                 continue;
             }
             let step = match session.must_log_in() {
-                true => strangers::next(&mut self.parser, rest, &session.limits),
-                false => self.parser.next(rest, &session.limits),
+                true => strangers::next(&mut self.parser, rest, &session.limits()),
+                false => self.parser.next(rest, &session.limits()),
             };
             let (step_used, next) = match step {
                 Ok(HandStep::More {
