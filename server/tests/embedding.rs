@@ -7,7 +7,7 @@ mod typist;
 
 use std::time::Duration;
 
-use dunlin_server::{Pipe, Server};
+use dunlin_server::{Batching, Pipe, Server};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
@@ -277,4 +277,72 @@ async fn a_stop_ends_however_it_meets_those_who_leave() {
         assert!(stopping.await.is_ok(), "round {round}");
         leaving.await.unwrap();
     }
+}
+
+/// Clients that ask a service at the same time, `rounds` times each, on a runtime that tells when its
+/// threads have nothing left to do; all of them are answered.
+fn ask_and_answer(runtime: &tokio::runtime::Runtime, batching: &Batching, rounds: usize) {
+    runtime.block_on(async {
+        let server = start().await;
+        server.batch_writes(batching);
+        let mut service = dial(&server).await;
+        service.type_line("SUB ask 1").await;
+        service.barrier().await;
+        let mut askers = Vec::new();
+        for number in 0..8 {
+            let mut asker = dial(&server).await;
+            askers.push(tokio::spawn(async move {
+                asker.type_line(&format!("SUB answer.{number} 1")).await;
+                for _ in 0..rounds {
+                    let line = format!("PUB ask answer.{number} 1\r\n{number}");
+                    asker.type_line(&line).await;
+                    let head = format!("MSG answer.{number} 1 2");
+                    asker.expect(&[&head, "ok"]).await;
+                }
+            }));
+        }
+        for _ in 0..8 * rounds {
+            let line = service.line().await;
+            let reply = line.split(' ').nth(3).unwrap().to_owned();
+            service.line().await;
+            service.type_line(&format!("PUB {reply} 2\r\nok")).await;
+        }
+        for asker in askers {
+            asker.await.unwrap();
+        }
+        server.shutdown().await;
+    });
+}
+
+#[test]
+fn nothing_that_waits_for_the_next_write_is_forgotten() {
+    for threads in [1, 2, 4] {
+        let batching = Batching::default();
+        let told = batching.clone();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .enable_all()
+            .on_thread_park(move || told.flush())
+            .build()
+            .unwrap();
+        ask_and_answer(&runtime, &batching, 200);
+    }
+    let batching = Batching::default();
+    let told = batching.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .on_thread_park(move || told.flush())
+        .build()
+        .unwrap();
+    ask_and_answer(&runtime, &batching, 200);
+}
+
+#[test]
+fn a_runtime_that_does_not_tell_is_not_waited_for() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    ask_and_answer(&runtime, &Batching::default(), 50);
 }

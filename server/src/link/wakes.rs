@@ -11,11 +11,17 @@ use super::outbox::Outbox;
 /// cache the bytes would be fetched twice. A guess, to be settled by measurement.
 const ROUND_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// How much rounds may leave to be flushed later, in bytes: more is worth a write of its own. A
+/// guess.
+const LEFT_MAX: usize = 32 * 1024;
+
 /// Handed down through every call of a round: notes who must be flushed at its end, and carries
 /// the memory that the round writes into.
 pub(crate) struct Wakes {
     noted: Vec<Arc<Outbox>>,
     queued_bytes: usize,
+    /// Somebody flushes what a round leaves.
+    is_leaving: bool,
     chunks: Chunks,
 }
 
@@ -24,6 +30,7 @@ impl Wakes {
         Self {
             noted: Vec::new(),
             queued_bytes: 0,
+            is_leaving: false,
             chunks: Chunks::new(pool),
         }
     }
@@ -59,6 +66,21 @@ impl Wakes {
         if let Some(outbox) = outbox {
             self.noted.push(Arc::clone(outbox));
         }
+    }
+
+    /// Whether there are any.
+    pub(crate) fn has_noted(&self) -> bool {
+        !self.noted.is_empty()
+    }
+
+    /// Says whether somebody flushes what this round leaves.
+    pub(crate) fn set_leaving(&mut self, is_leaving: bool) {
+        self.is_leaving = is_leaving;
+    }
+
+    /// Whether the round may end without flushing: its outboxes go with those of the next ones.
+    pub(crate) fn may_leave(&self) -> bool {
+        self.is_leaving && self.queued_bytes < LEFT_MAX
     }
 
     /// How much has been queued since the outboxes were taken, in bytes.

@@ -299,7 +299,9 @@ impl<S: Socket> Connection<S> {
                 .on_bytes(Input { bytes: rest, owner }, now, wakes);
             rest = &rest[taken.used..];
             self.need = taken.need;
-            self.flush_noted(wakes);
+            if taken.need == 0 || !wakes.may_leave() {
+                self.flush_noted(wakes);
+            }
             match taken.verdict {
                 Verdict::Continue if taken.need == 0 => {}
                 Verdict::Continue => break,

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
+use super::batching::Batching;
 use super::open::Open;
 use super::timers::Timers;
 use super::worker::{Worker, Workers};
@@ -38,7 +39,7 @@ pub(super) type Alive = mpsc::Sender<Infallible>;
 
 pub(crate) struct Hub {
     pub(super) timers: Timers,
-    workers: Workers,
+    workers: Arc<Workers>,
     pub(super) pending_max: usize,
     write_deadline_nanos: AtomicU64,
     keeps_stalled: AtomicBool,
@@ -85,7 +86,7 @@ impl Hub {
         let cores = std::thread::available_parallelism().map_or(2, |cores| cores.get());
         let hub = Arc::new(Self {
             timers: Timers::new(tokio::time::Instant::now().into_std()),
-            workers: Workers::new(Arc::clone(&pool)),
+            workers: Arc::new(Workers::new(Arc::clone(&pool))),
             pending_max: bounds.pending_max,
             write_deadline_nanos: AtomicU64::new(nanos(bounds.write_deadline)),
             keeps_stalled: AtomicBool::new(bounds.keeps_stalled),
@@ -246,6 +247,11 @@ impl Hub {
         self.is_untidy.store(false, Ordering::Relaxed);
         let are_idle = self.workers.tidy();
         self.pool.trim() && are_idle
+    }
+
+    /// Leaves small writes to the end of what is ready, on threads that tell.
+    pub(crate) fn batch_writes(&self, batching: &Batching) {
+        self.workers.batch(batching);
     }
 
     /// Runs `work` with what a thread needs while it works.

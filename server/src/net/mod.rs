@@ -4,6 +4,7 @@
 //! the hub stops them.
 
 mod aside;
+mod batching;
 mod drive;
 mod growth;
 mod hindrance;
@@ -20,6 +21,7 @@ mod unix;
 mod websocket;
 mod worker;
 
+pub use batching::Batching;
 pub(crate) use hub::{AllGone, Bounds, Hub};
 pub(crate) use listen::{Listener, bind};
 pub use pipe::Pipe;

@@ -24,6 +24,7 @@ mod signals;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use crate::Batching;
 use crate::conf::Severity;
 use anyhow::{Context, bail};
 
@@ -105,8 +106,11 @@ fn run(flags: &Flags, remarks: &[Remark]) -> Result<(), Failure> {
         anyhow::anyhow!("error opening log file {}: {error}", path.display())
     })?;
     descriptors::allow_all();
+    let batching = Batching::default();
+    let told = batching.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .on_thread_park(move || told.flush())
         .build()
         .context("cannot start the runtime")
         .map_err(Failure::Logged)?;
@@ -116,7 +120,7 @@ fn run(flags: &Flags, remarks: &[Remark]) -> Result<(), Failure> {
         log,
     };
     runtime
-        .block_on(running::serve(plan, reload))
+        .block_on(running::serve(plan, reload, &batching))
         .map_err(Failure::Logged)
 }
 

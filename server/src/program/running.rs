@@ -5,6 +5,7 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::Batching;
 use crate::http::{Request, Wish};
 use crate::server::{Server, StartError};
 use anyhow::Context;
@@ -23,7 +24,11 @@ const LAME_DUCK: (Duration, Duration) = (Duration::from_secs(120), Duration::fro
 const NO_RELOAD: &str = "a lame duck does not reload its configuration";
 
 /// Serves until a signal asks to stop.
-pub(crate) async fn serve(plan: Plan, reload: Reload<'_>) -> anyhow::Result<()> {
+pub(crate) async fn serve(
+    plan: Plan,
+    reload: Reload<'_>,
+    batching: &Batching,
+) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     greet(&plan);
     plan.write_pid()?;
@@ -32,6 +37,7 @@ pub(crate) async fn serve(plan: Plan, reload: Reload<'_>) -> anyhow::Result<()> 
         .start()
         .await
         .map_err(|error| explain(error, plan.port()))?;
+    server.batch_writes(batching);
     let mut running = Running {
         ports: PortsFile::of(&plan.settings, &server),
         plan,

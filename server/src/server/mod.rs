@@ -23,7 +23,7 @@ use crate::events;
 use crate::http::Request;
 #[cfg(feature = "http")]
 use crate::monitoring::{Bound, Monitoring};
-use crate::net::{AllGone, Bounds, Encryption, Hub, Listener, Pipe};
+use crate::net::{AllGone, Batching, Bounds, Encryption, Hub, Listener, Pipe};
 use crate::options::{Builder, WriteTimeout};
 use crate::peer::{ConnectionType, Host, Statistics};
 use websocket::WebsocketPort;
@@ -206,6 +206,12 @@ impl Server {
             monitoring.wait().await;
         }
         self.gone.wait().await;
+    }
+
+    /// Leaves small writes to the end of what is ready, on threads that call
+    /// [`Batching::flush`] before they wait. The first call counts.
+    pub fn batch_writes(&self, batching: &Batching) {
+        self.hub.batch_writes(batching);
     }
 
     fn listener(&self, door: &Arc<NatsDoor>) -> Listener {
