@@ -45,7 +45,7 @@ pub mod sim;
 pub use auth::{Authorization, AuthorizationError, ConnectionType, Permissions, Responses, User};
 #[cfg(feature = "http")]
 pub use http::{MonitorOptions, Request, Wish};
-pub use net::{Batching, HandshakeFirst, Pipe, TlsError, TlsFacts, TlsOptions, TlsVersion};
+pub use net::{HandshakeFirst, Pipe, TlsError, TlsFacts, TlsOptions, TlsVersion};
 pub use options::{Builder, WebsocketOptions, WriteTimeout};
 pub use peer::{Event, EventOptions, Lag, Quota, Statistics};
-pub use server::{Change, REFERENCE_VERSION, ReloadError, Server, StartError};
+pub use server::{Batching, Change, REFERENCE_VERSION, ReloadError, Server, StartError};

@@ -4,15 +4,18 @@
 //! Only the runtime knows when a thread has nothing left to do; whoever builds it passes that on.
 
 use std::cell::Cell;
-use std::sync::{Arc, Weak};
-
-use parking_lot::Mutex;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::worker::Workers;
 
+/// Numbers batchings; 0 is none.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
 thread_local! {
-    /// The last batching that was told of this thread's rest; its address, never followed.
-    static TOLD: Cell<usize> = const { Cell::new(0) };
+    /// The number of the last batching that was told of this thread's rest.
+    static TOLD: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Lets a server write to each reader once for all that is ready, instead of once for each
@@ -34,40 +37,47 @@ thread_local! {
 /// })
 /// # }
 /// ```
-#[derive(Debug, Clone, Default)]
+///
+/// It serves one server, and keeps that one's buffers until it is dropped itself.
+#[derive(Clone)]
 pub struct Batching {
-    shared: Arc<Shared>,
+    number: u64,
+    workers: Arc<OnceLock<Arc<Workers>>>,
 }
 
-#[derive(Debug, Default)]
-struct Shared {
-    servers: Mutex<Vec<Weak<Workers>>>,
+impl fmt::Debug for Batching {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Batching")
+    }
+}
+
+impl Default for Batching {
+    fn default() -> Self {
+        Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            workers: Arc::default(),
+        }
+    }
 }
 
 impl Batching {
-    /// Sends what the servers of this batching have queued on this thread. To be called by the
-    /// runtime whenever a thread is about to wait.
+    /// Sends what the server has queued on this thread. To be called by the runtime whenever a
+    /// thread is about to wait; a thread that has called it once goes on doing so.
     pub fn flush(&self) {
-        TOLD.set(self.address());
-        let count = self.shared.servers.lock().len();
-        for at in 0..count {
-            let server = self.shared.servers.lock().get(at).and_then(Weak::upgrade);
-            server.iter().for_each(|workers| workers.flush());
+        TOLD.set(self.number);
+        if let Some(workers) = self.workers.get() {
+            workers.flush();
         }
     }
 
-    /// Whether this thread calls [`Batching::flush`] when it is about to wait.
-    pub(super) fn is_told_here(&self) -> bool {
-        TOLD.get() == self.address()
+    /// Takes the server of `workers`, if it has none; tells its number then.
+    pub(super) fn attach(&self, workers: &Arc<Workers>) -> Option<u64> {
+        let is_first = self.workers.set(Arc::clone(workers)).is_ok();
+        is_first.then_some(self.number)
     }
+}
 
-    pub(super) fn attach(&self, workers: &Arc<Workers>) {
-        let mut servers = self.shared.servers.lock();
-        servers.retain(|server| server.strong_count() > 0);
-        servers.push(Arc::downgrade(workers));
-    }
-
-    fn address(&self) -> usize {
-        Arc::as_ptr(&self.shared).addr()
-    }
+/// Whether this thread calls [`Batching::flush`] of that number when it is about to wait.
+pub(super) fn is_told_here(number: u64) -> bool {
+    TOLD.get() == number
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-use super::batching::Batching;
+use super::batching::{self, Batching};
 use crate::link::{Pool, Reason, Wakes};
 
 /// How much is read at once, in bytes: large enough that a system call's cost is spread over
@@ -30,6 +30,8 @@ const ROUNDS_MAX: u32 = 16;
 pub(super) struct Worker {
     pub(super) buffer: Box<[u8]>,
     pub(super) wakes: Wakes,
+    /// Whether it has worked since its thread last had nothing to do: then there is more to come.
+    is_busy: bool,
     /// How many rounds have left outboxes in `wakes`.
     rounds: u32,
     has_worked: bool, // Since memory was last tidied.
@@ -38,8 +40,8 @@ pub(super) struct Worker {
 pub(super) struct Workers {
     places: Box<[Mutex<Vec<Worker>>]>,
     pool: Arc<Pool>,
-    /// What the threads say when they have nothing left to do, if they do.
-    batching: OnceLock<Batching>,
+    /// The number of the batching that threads tell when they have nothing left to do, if any.
+    batching: OnceLock<u64>,
 }
 
 impl Worker {
@@ -69,8 +71,10 @@ impl Workers {
 
     /// Leaves small writes to the end of what is ready from now on, on threads that tell.
     pub(super) fn batch(self: &Arc<Self>, batching: &Batching) {
-        if self.batching.set(batching.clone()).is_ok() {
-            batching.attach(self);
+        if self.batching.get().is_none()
+            && let Some(number) = batching.attach(self)
+        {
+            self.batching.get_or_init(|| number);
         }
     }
 
@@ -84,6 +88,7 @@ impl Workers {
                 return;
             };
             worker.flush();
+            worker.is_busy = false;
             place.lock().insert(0, worker);
         }
     }
@@ -99,12 +104,16 @@ impl Workers {
         let mut worker = known.unwrap_or_else(|| Worker {
             buffer: vec![0; BUFFER_LEN].into_boxed_slice(),
             wakes: Wakes::new(Arc::clone(&self.pool)),
+            is_busy: false,
             rounds: 0,
             has_worked: true,
         });
         worker.has_worked = true;
-        let is_batching = self.batching.get().is_some_and(Batching::is_told_here);
-        worker.wakes.set_leaving(is_batching);
+        // What comes alone is not kept waiting.
+        let is_busy = std::mem::replace(&mut worker.is_busy, true);
+        let number = self.batching.get();
+        let is_batching = || number.is_some_and(|number| batching::is_told_here(*number));
+        worker.wakes.set_leaving(is_busy && is_batching());
         let result = work(&mut worker);
         if worker.wakes.has_noted() {
             worker.rounds += 1;

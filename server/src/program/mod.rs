@@ -24,8 +24,8 @@ mod signals;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use crate::Batching;
 use crate::conf::Severity;
+use crate::server::Batching;
 use anyhow::{Context, bail};
 
 use flags::{Flags, Remark};

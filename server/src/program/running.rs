@@ -5,9 +5,8 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::Batching;
 use crate::http::{Request, Wish};
-use crate::server::{Server, StartError};
+use crate::server::{Batching, Server, StartError};
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

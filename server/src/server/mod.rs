@@ -23,7 +23,8 @@ use crate::events;
 use crate::http::Request;
 #[cfg(feature = "http")]
 use crate::monitoring::{Bound, Monitoring};
-use crate::net::{AllGone, Batching, Bounds, Encryption, Hub, Listener, Pipe};
+pub use crate::net::Batching;
+use crate::net::{AllGone, Bounds, Encryption, Hub, Listener, Pipe};
 use crate::options::{Builder, WriteTimeout};
 use crate::peer::{ConnectionType, Host, Statistics};
 use websocket::WebsocketPort;
@@ -209,7 +210,8 @@ impl Server {
     }
 
     /// Leaves small writes to the end of what is ready, on threads that call
-    /// [`Batching::flush`] before they wait. The first call counts.
+    /// [`Batching::flush`] before they wait. The first call counts, and the first server of a
+    /// batching.
     pub fn batch_writes(&self, batching: &Batching) {
         self.hub.batch_writes(batching);
     }
