@@ -16,7 +16,9 @@ pub const COST: u32 = 11;
 /// How many letters and digits a password has that is made up: 22 of 62 are 130 bits.
 const MADE_UP_LEN: usize = 22;
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-/// The longest line that is read, in bytes; bcrypt takes 72 of them, and more is an error there.
+/// The longest password, in bytes: bcrypt looks at no more.
+const PASSWORD_MAX: usize = 72;
+/// The longest line that is read, in bytes.
 const LINE_MAX: u64 = 4096;
 
 /// The bcrypt hash of a password: of the first line of stdin, or of one made up where that is empty.
@@ -42,8 +44,10 @@ pub(crate) fn passwd() -> anyhow::Result<String> {
 ///
 /// The password has more than 72 bytes: others would be let in by their beginning.
 pub fn hash(password: &str, cost: u32) -> anyhow::Result<String> {
-    let parts = bcrypt::non_truncating_hash_with_result(password, cost);
-    let parts = parts.context("cannot hash the password")?;
+    if password.len() > PASSWORD_MAX {
+        bail!("a password has at most {PASSWORD_MAX} bytes");
+    }
+    let parts = bcrypt::hash_with_result(password, cost).context("cannot hash the password")?;
     Ok(parts.format_for_version(Version::TwoA))
 }
 
