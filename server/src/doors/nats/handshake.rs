@@ -7,8 +7,9 @@ use std::time::Instant;
 
 use dunlin_protocol::{Connect, ErrText, Info, encode};
 
+use super::mood::Mood;
 use super::pings::Due;
-use super::session::{Mood, TextSession};
+use super::session::TextSession;
 use super::told::told;
 use crate::link::{Origin, Reason, Verdict, Wakes};
 use crate::peer::{Identity, Said};

@@ -6,6 +6,7 @@ mod full;
 mod handshake;
 mod lag;
 mod login;
+mod mood;
 mod person;
 mod pings;
 mod runs;
