@@ -65,7 +65,7 @@ impl Verb {
     ) -> Result<ExitCode, Failure> {
         let done = match self {
             Self::Serve(serve) => return Ok(serve.run()),
-            Self::Check(check) => return Ok(check.run()),
+            Self::Check(check) => return check.run(common),
             Self::Pub(publish) => light(publish.run(common)),
             Self::Sub(subscribe) => parallel(subscribe.run(common)),
             Self::Request(ask) => light(ask.run(common)),

@@ -8,6 +8,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use dunlin_server::conf::Severity;
+use dunlin_server::program;
+
+use super::Common;
+use crate::failure::Failure;
+use crate::json::{Object, quoted};
+use crate::output::Output;
 
 /// Be the server
 #[derive(Debug, Args)]
@@ -33,7 +40,8 @@ pub(crate) struct Serve {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 As `dunlin-server -t -c FILE`: every mistake with its place, what was expected and what was perhaps \
-meant; and whether the port and the files that it names can be used here.")]
+meant; and whether the port and the files that it names can be used here. With --json a line for \
+each mistake, and one for the file.")]
 pub(crate) struct Check {
     /// The file
     file: PathBuf,
@@ -47,7 +55,7 @@ pub(crate) struct Check {
 /// that `-s` and `-v` mean there what they mean to it.
 pub(crate) fn serve(words: &[OsString]) -> Option<ExitCode> {
     let is_serve = words.get(1).is_some_and(|word| word == "serve");
-    is_serve.then(|| dunlin_server::program::main(words, 2))
+    is_serve.then(|| program::main(words, 2))
 }
 
 impl Serve {
@@ -55,17 +63,46 @@ impl Serve {
     pub(crate) fn run(self) -> ExitCode {
         let mut words = vec![OsString::from("dunlin"), OsString::from("serve")];
         words.extend(self.flags);
-        dunlin_server::program::main(&words, 2)
+        program::main(&words, 2)
     }
 }
 
 impl Check {
-    pub(crate) fn run(self) -> ExitCode {
+    pub(crate) fn run(self, common: &Common) -> Result<ExitCode, Failure> {
+        if common.style.is_json {
+            return self.tell();
+        }
         let mut words: Vec<OsString> = vec!["dunlin".into(), "-t".into(), "-c".into()];
         words.push(self.file.into());
         if self.is_strict {
             words.push("--strict".into());
         }
-        dunlin_server::program::main(&words, 1)
+        Ok(program::main(&words, 1))
+    }
+
+    /// The same as JSON lines.
+    fn tell(&self) -> Result<ExitCode, Failure> {
+        let checked = program::check(&self.file, self.is_strict);
+        let mut output = Output::new();
+        for finding in &checked.findings {
+            let severity = match finding.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+                Severity::Notice => "notice",
+            };
+            let mut object = Object::new().text("severity", severity);
+            if let Some((file, line, column)) = &finding.place {
+                object = object.text("file", file);
+                object = object.number("line", line).number("column", column);
+            }
+            let help = finding.help.iter().map(|line| quoted(line));
+            output.line(&object.text("text", &finding.text).list("help", help).end())?;
+        }
+        let object = Object::new().text("file", &self.file.display().to_string());
+        let object = object.number("valid", checked.is_valid);
+        output.line(&object.text_if("sha256", checked.digest.as_deref()).end())?;
+        output.flush()?;
+        let is_refused = !checked.is_valid;
+        Ok(ExitCode::from(u8::from(is_refused)))
     }
 }

@@ -3,6 +3,7 @@
 mod addresses;
 mod arguments;
 mod check;
+mod checked;
 pub mod credentials;
 mod descriptors;
 #[allow(
@@ -28,6 +29,7 @@ use crate::conf::Severity;
 use crate::server::Batching;
 use anyhow::{Context, bail};
 
+pub use checked::{Checked, Finding, check};
 use flags::{Flags, Remark};
 use log::Log;
 use reload::Reload;

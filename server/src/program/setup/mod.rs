@@ -10,7 +10,8 @@ mod system;
 mod tls;
 mod websocket;
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use crate::conf::{self, Diagnostic, Identity, Loaded, LogFormat, Settings, Severity, Sources};
 use crate::net::TlsOptions;
@@ -40,6 +41,11 @@ pub(crate) struct ConfigFile {
     pub(crate) has_warnings: bool,
 }
 
+/// Reads a configuration file of this machine.
+pub(crate) fn read(path: &Path) -> io::Result<Loaded> {
+    conf::load(path, &System)
+}
+
 /// Reads the file, if there is one, and puts the flags above it.
 pub(crate) fn plan(flags: &Flags, remarks: &[Remark]) -> Result<Plan, Vec<String>> {
     let mut errors = Vec::new();
@@ -50,8 +56,8 @@ pub(crate) fn plan(flags: &Flags, remarks: &[Remark]) -> Result<Plan, Vec<String
         warning_lines: Vec::new(),
     };
     if let Some(path) = &flags.config {
-        let loaded = conf::load(path, &System)
-            .map_err(|error| vec![format!("open {}: {error}", path.display())])?;
+        let loaded =
+            read(path).map_err(|error| vec![format!("open {}: {error}", path.display())])?;
         let digest = system::digest(&loaded.sources);
         for diagnostic in &loaded.diagnostics {
             plan.note(diagnostic, &loaded.sources, &mut errors);
