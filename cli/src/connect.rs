@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::Args;
 use dunlin::{Client, ConnectOptions, Event, ServerErrorKind};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
 use crate::context::Context;
@@ -155,6 +156,19 @@ impl Target {
             options = options.connection_timeout(timeout);
         }
         Ok(options.connect(&*self.url).await?)
+    }
+
+    /// Encrypts a stream to the same server for another protocol, as its connections are.
+    pub(crate) async fn secure<S>(
+        &self,
+        stream: S,
+        name: &str,
+    ) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + 'static + use<S>, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let options = self.secured(ConnectOptions::new())?;
+        Ok(options.secure(stream, name).await?)
     }
 
     /// Who to be, but for credentials.

@@ -10,7 +10,7 @@ use dunlin::{Message, RequestMany};
 use serde_json::Value;
 
 use super::Common;
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::gather::gather;
 use crate::output::Output;
 use crate::text::{self, counted, show_duration};
@@ -60,7 +60,11 @@ impl Discover {
             answers.push(answer.payload);
             Ok(())
         };
-        gather(&client, &subject, question, take).await?;
+        let gathered = gather(&client, &subject, question, take).await;
+        gathered.map_err(|failure| match failure.code {
+            Code::NoResponders => Failure::new(Code::NoResponders, "no service is there"),
+            _ => failure,
+        })?;
         let mut services: Vec<Value> = answers
             .iter()
             .filter_map(|payload| serde_json::from_slice(payload).ok())

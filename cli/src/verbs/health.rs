@@ -6,6 +6,7 @@ use clap::Args;
 use tokio::time::{Instant, timeout};
 
 use super::Common;
+use crate::connect::Target;
 use crate::failure::{Code, Failure};
 use crate::http;
 use crate::json::Object;
@@ -17,7 +18,8 @@ use crate::text::{self, show_duration};
 #[command(after_help = "\
 EXAMPLES
   HEALTHCHECK CMD [\"dunlin\", \"health\"]
-  dunlin health --http http://localhost:8222")]
+  dunlin health --http http://localhost:8222
+  dunlin health --http https://server:8443 --tlsca ca.pem")]
 pub(crate) struct Health {
     /// Ask the monitoring at this address (its /healthz) instead of connecting
     #[arg(long, value_name = "URL")]
@@ -32,7 +34,7 @@ impl Health {
     pub(crate) async fn run(self, common: &Common) -> Result<(), Failure> {
         let start = Instant::now();
         let asked = match &self.http {
-            Some(url) => self.page(url).await,
+            Some(url) => self.page(url, &common.connection.target("health")?).await,
             None => match timeout(self.timeout, round_trip(common)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(Failure::new(Code::Failed, "no answer in time")),
@@ -50,9 +52,9 @@ impl Health {
         Ok(())
     }
 
-    async fn page(&self, url: &str) -> Result<(), Failure> {
+    async fn page(&self, url: &str, target: &Target) -> Result<(), Failure> {
         let url = format!("{}/healthz", url.trim_end_matches('/'));
-        let (status, body) = http::get(&url, self.timeout).await?;
+        let (status, body) = http::get(&url, self.timeout, target).await?;
         match status {
             200 => Ok(()),
             status => {

@@ -4,7 +4,12 @@
 use std::path::PathBuf;
 
 #[cfg(any(feature = "tls", feature = "aws-lc"))]
+use tokio::io::{AsyncRead, AsyncWrite};
+
+#[cfg(any(feature = "tls", feature = "aws-lc"))]
 use super::ConnectOptions;
+#[cfg(any(feature = "tls", feature = "aws-lc"))]
+use crate::{error::ConnectError, tls, transport::Transport};
 
 /// TLS. It is used where the server demands it, where the address says `tls://` or `wss://`, and
 /// where [`require_tls`](ConnectOptions::require_tls) does. Files are PEM, and are read again for
@@ -50,5 +55,27 @@ impl ConnectOptions {
     pub fn tls_client_config(mut self, config: tokio_rustls::rustls::ClientConfig) -> Self {
         self.tls.config = Some(std::sync::Arc::new(config));
         self
+    }
+
+    /// Encrypts `stream` as connections with these options are: for whoever asks the same server
+    /// something over another protocol, such as its monitoring over https. The server must show a
+    /// certificate for `name`.
+    ///
+    /// # Errors
+    ///
+    /// The handshake failed; or the files, or the system's certificates, cannot be used.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future closes `stream`.
+    pub async fn secure<S>(
+        &self,
+        stream: S,
+        name: &str,
+    ) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + 'static + use<S>, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        tls::wrap(Transport::Given(Box::new(stream)), name, &self.tls).await
     }
 }

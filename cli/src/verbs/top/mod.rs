@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Common;
+use crate::connect::Target;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::stop::Stop;
@@ -31,12 +32,13 @@ use state::{State, Wish};
 /// Watch a server: connections, rates, slow readers, subjects
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Reads the HTTP monitoring of the server (`http_port` in its configuration, usually 8222). Without a \
+Reads the monitoring of the server, over http or https (`http_port` in its configuration, usually 8222). Without a \
 terminal it prints text, or JSON lines with --json.
 
 EXAMPLES
   dunlin top
   dunlin top --monitor http://server:8222 --order pending
+  dunlin top --monitor https://server:8443 --tlsca ca.pem
   dunlin top --json --count 1 | jq '.rows[].name'")]
 pub(crate) struct Top {
     /// Where the monitoring is [env: DUNLIN_MONITOR; default: port 8222 of the server]
@@ -59,6 +61,8 @@ pub(crate) struct Top {
 /// Looks at a server, and remembers the look before.
 struct Watch {
     base: String,
+    /// The server, and whom to trust.
+    target: Target,
     interval: Duration,
     last: Option<Sample>,
 }
@@ -66,8 +70,10 @@ struct Watch {
 impl Top {
     pub(crate) async fn run(self, common: &Common) -> Result<(), Failure> {
         let stop = Stop::listen()?;
+        let target = common.connection.target("top")?;
         let watch = Watch {
-            base: self.base(common)?,
+            base: self.base(&target)?,
+            target,
             interval: self.interval.max(INTERVAL_MIN),
             last: None,
         };
@@ -81,7 +87,7 @@ impl Top {
     }
 
     /// The address of the monitoring, without a slash at its end.
-    fn base(&self, common: &Common) -> Result<String, Failure> {
+    fn base(&self, target: &Target) -> Result<String, Failure> {
         let variable = std::env::var("DUNLIN_MONITOR").ok();
         let given = self
             .monitor
@@ -96,7 +102,6 @@ impl Top {
             };
             return Ok(url.trim_end_matches('/').to_owned());
         }
-        let target = common.connection.target("top")?;
         let first = target.url.split(',').next().unwrap_or_default().trim();
         let address: dunlin::ServerAddr = first.parse()?;
         let host = match address.host() {
@@ -161,7 +166,7 @@ impl Top {
                         state.take(frame);
                         seen += 1;
                     }
-                    Err(failure) => state.complaint = Some(failure.text()),
+                    Err(failure) => state.complain(&failure.text()),
                 },
             }
             if self.count.is_some_and(|count| count > 0 && seen >= count) {
@@ -174,7 +179,8 @@ impl Top {
 impl Watch {
     /// What happened since the last look; nothing at the first.
     async fn look(&mut self, order: Order) -> Result<Option<Frame>, Failure> {
-        let now = look(&self.base, order.name(), self.interval.max(WAIT_MIN)).await?;
+        let wait = self.interval.max(WAIT_MIN);
+        let now = look(&self.base, order.name(), wait, &self.target).await?;
         let frame = self
             .last
             .as_ref()

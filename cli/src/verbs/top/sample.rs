@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::connect::Target;
 use crate::failure::Failure;
 use crate::http;
 use crate::view::shown;
@@ -75,9 +76,15 @@ pub(super) struct Subscription {
 
 /// Looks at the server whose monitoring is at `base`; of its connections the first 1,024 by `sort`,
 /// one of the orders of `/connz`.
-pub(super) async fn look(base: &str, sort: &str, wait: Duration) -> Result<Sample, Failure> {
+pub(super) async fn look(
+    base: &str,
+    sort: &str,
+    wait: Duration,
+    target: &Target,
+) -> Result<Sample, Failure> {
     let connz = format!("connz?subs=detail&auth=1&limit=1024&sort={sort}");
-    let (varz, connz) = tokio::try_join!(page(base, "varz", wait), page(base, &connz, wait))?;
+    let page = |path| page(base, path, wait, target);
+    let (varz, connz) = tokio::try_join!(page("varz"), page(&connz))?;
     let connections = connz["connections"].as_array();
     Ok(Sample {
         at: Instant::now(),
@@ -90,9 +97,9 @@ pub(super) async fn look(base: &str, sort: &str, wait: Duration) -> Result<Sampl
     })
 }
 
-async fn page(base: &str, path: &str, wait: Duration) -> Result<Value, Failure> {
+async fn page(base: &str, path: &str, wait: Duration, target: &Target) -> Result<Value, Failure> {
     let url = format!("{base}/{path}");
-    let (status, body) = http::get(&url, wait).await?;
+    let (status, body) = http::get(&url, wait, target).await?;
     if status != 200 {
         return Err(Failure::because(&url, format_args!("status {status}")));
     }

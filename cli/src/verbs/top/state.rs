@@ -68,6 +68,12 @@ impl State {
         }
     }
 
+    /// Takes down why there is no new frame; where that was stands on the screen already.
+    pub(super) fn complain(&mut self, text: &str) {
+        let text = text.strip_prefix(&self.place).unwrap_or(text);
+        self.complaint = Some(text.to_owned());
+    }
+
     /// Takes a new frame, unless somebody reads the old one.
     pub(super) fn take(&mut self, frame: Frame) {
         self.complaint = None;

@@ -14,12 +14,18 @@ use crate::text::{show_amount, show_bytes};
 pub(super) fn draw(state: &mut State, canvas: &mut Canvas<'_>, area: Rect) {
     let Some(frame) = &state.frame else { return };
     let slow = frame.slow();
+    let heads: Vec<&str>;
     let (head, widths, rows): (&[&str], Vec<Constraint>, Vec<TableRow<'_>>) = match state.view {
-        View::Connections => (
-            &CONNECTIONS,
-            widths(&CONNECTION_WIDTHS),
-            frame.connections.iter().map(connection).collect(),
-        ),
+        View::Connections => {
+            let shown = shown(area.width);
+            heads = shown.iter().map(|&at| CONNECTIONS[at]).collect();
+            let least: Vec<u16> = shown.iter().map(|&at| CONNECTION_WIDTHS[at]).collect();
+            let rows = frame.connections.iter().map(|row| {
+                let cells = connection(row);
+                TableRow::new(shown.iter().map(|&at| cells[at].clone()))
+            });
+            (&heads, widths(&least), rows.collect())
+        }
         View::Slow => (
             &SLOW,
             widths(&SLOW_WIDTHS),
@@ -48,10 +54,25 @@ fn widths(least: &[u16]) -> Vec<Constraint> {
     fixed.chain([Constraint::Min(*last)]).collect()
 }
 
-fn connection(row: &Row) -> TableRow<'static> {
+/// The columns of connections that a screen of that width has room for.
+fn shown(width: u16) -> Vec<usize> {
+    let mut shown: Vec<usize> = (0..CONNECTIONS.len()).collect();
+    for left_out in LEAST_MISSED {
+        let gaps = shown.len() as u16 - 1;
+        let needed = shown.iter().map(|&at| CONNECTION_WIDTHS[at]).sum::<u16>() + gaps;
+        if needed <= width {
+            break;
+        }
+        shown.retain(|&at| CONNECTIONS[at] != left_out);
+    }
+    shown
+}
+
+/// By column of [`CONNECTIONS`].
+fn connection(row: &Row) -> [Cell<'static>; 12] {
     let (connection, rates) = (&row.connection, &row.rates);
     let pending = right(show_bytes(connection.pending_bytes as f64));
-    TableRow::new([
+    [
         right(connection.cid.to_string()),
         Cell::from(name(row)),
         right(show_amount(rates.in_messages.round())),
@@ -67,7 +88,7 @@ fn connection(row: &Row) -> TableRow<'static> {
         right(connection.uptime.clone()),
         Cell::from(connection.address.clone()),
         Cell::from(connection.client.clone()),
-    ])
+    ]
 }
 
 /// How far a slow reader is from being cut.
@@ -118,6 +139,8 @@ const CONNECTIONS: [&str; 12] = [
     "CLIENT",
 ];
 const CONNECTION_WIDTHS: [u16; 12] = [6, 20, 6, 9, 6, 9, 9, 5, 9, 7, 21, 8];
+/// Which of them a narrow screen does without, the first first.
+const LEAST_MISSED: [&str; 5] = ["CLIENT", "RTT", "IN B/s", "OUT B/s", "UP"];
 const SLOW: [&str; 7] = [
     "CID",
     "NAME",
@@ -145,3 +168,18 @@ const NUMBERS: [&str; 10] = [
 ];
 /// Characters of a full bar.
 const BAR_MAX: u64 = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_screen_shows_fewer_columns_and_whole_names() {
+        assert_eq!(shown(126).len(), CONNECTIONS.len());
+        let narrow: Vec<&str> = shown(80).into_iter().map(|at| CONNECTIONS[at]).collect();
+        assert_eq!(
+            narrow,
+            ["CID", "NAME", "IN/s", "OUT/s", "PENDING", "SUBS", "ADDRESS"]
+        );
+    }
+}
