@@ -109,6 +109,11 @@ try {
   await page.locator('[data-subject=orders]').focus();
   await page.keyboard.press('Enter');
   await page.locator('[data-subject="orders.eu"]').waitFor();
+  assert.equal(await page.locator('#traffic').isVisible(), false, 'nothing is counted unasked');
+  await page.locator('#watch').click();
+  await page.locator('#t-subjects td', { hasText: 'orders.eu.new' }).waitFor();
+  await page.locator('#t-publishers td', { hasText: 'shop' }).waitFor();
+  assert.equal((await json('/trafficz')).is_on, true);
   await page.emulateMedia({ colorScheme: 'light' });
   await page.waitForTimeout(2500);
   await picture('dashboard-subjects');
