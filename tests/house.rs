@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use tree::{collect, root};
 
 /// The longest a file may be, in lines, its tests at the foot not counted.
 const FILE_MAX: usize = 500;
@@ -471,27 +473,6 @@ fn read(path: PathBuf) -> Source {
     Source { path, text, code }
 }
 
-fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let (path, name) = (entry.path(), entry.file_name());
-        if path.is_dir() && name != "target" && name != "clients" {
-            collect(&path, paths);
-        } else if path.extension().is_some_and(|end| end == "rs") {
-            paths.push(path);
-        }
-    }
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the tests' folder has one")
-        .to_owned()
-}
-
 fn assert_none(what: &str, found: impl IntoIterator<Item = String>) {
     let found: Vec<String> = found.into_iter().collect();
     assert!(found.is_empty(), "{what}:\n  {}", found.join("\n  "));
@@ -499,3 +480,6 @@ fn assert_none(what: &str, found: impl IntoIterator<Item = String>) {
 
 #[path = "house/scrub.rs"]
 mod scrub;
+
+#[path = "house/tree.rs"]
+mod tree;
