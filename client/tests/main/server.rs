@@ -5,7 +5,9 @@
 //! where nothing is named, which CI does not allow).
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use dunlin::{Client, ConnectOptions, Message, Subscriber};
@@ -186,8 +188,18 @@ impl Drop for Program {
 
 /// An address that nobody listens on.
 pub(crate) fn free_addr() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap()
+    /// Below what the system hands out by itself: nobody who asks for any port takes this one
+    /// before its server has it.
+    const PORTS: Range<u16> = 15_000..32_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = std::process::id() as u16;
+    loop {
+        let step = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.start + step % (PORTS.end - PORTS.start);
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            return listener.local_addr().unwrap();
+        }
+    }
 }
 
 /// The next message, which must come.
