@@ -3,7 +3,6 @@
 //!
 //! Source: protocol.md#events.
 
-use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::net::Hub;
 use crate::peer::Wakes;
-use crate::peer::{Backlog, Event, Happened, Host, Message, Party, What};
+use crate::peer::{Backlog, Event, Happened, Host, Party, What};
 
 /// The pause behind each round of events: twenty thousand a second are published at most.
 const PACE: Duration = Duration::from_millis(50);
@@ -79,20 +78,8 @@ impl Teller {
             body["missed"] = missed.into();
         }
         let body = body.to_string();
-        let verbatim = format!(" {}\r\n{body}\r\n", body.len());
         let subject = format!("{}.{}", self.prefix, kind.name());
-        let message = Message {
-            subject: subject.as_bytes(),
-            reply: None,
-            headers: b"",
-            payload: body.as_bytes(),
-            verbatim: verbatim.as_bytes(),
-            owner: None,
-            at: now,
-            origin: 0,
-            kept: OnceCell::new(),
-        };
-        self.host.tell(&message, wakes);
+        self.host.tell(subject.as_bytes(), &body, now, wakes);
     }
 }
 

@@ -16,6 +16,7 @@ mod seats;
 mod table;
 mod traffic;
 
+use std::cell::OnceCell;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -126,8 +127,21 @@ impl Host {
     }
 
     /// Hands out what the server itself has to say.
-    pub(crate) fn tell(&self, message: &Message<'_>, wakes: &mut Wakes) {
-        self.bus.publish(message, &mut Cache::new(self.keys), wakes);
+    pub(crate) fn tell(&self, subject: &[u8], body: &str, now: Instant, wakes: &mut Wakes) {
+        let verbatim = format!(" {}\r\n{body}\r\n", body.len());
+        let message = Message {
+            subject,
+            reply: None,
+            headers: b"",
+            payload: body.as_bytes(),
+            verbatim: verbatim.as_bytes(),
+            owner: None,
+            at: now,
+            origin: 0,
+            kept: OnceCell::new(),
+        };
+        self.bus
+            .publish(&message, &mut Cache::new(self.keys), wakes);
     }
 
     /// How many parties and subscriptions have left.
@@ -380,8 +394,8 @@ impl Peer {
     }
 
     /// Hands out what the server itself has to say.
-    pub(crate) fn tell(&self, message: &Message<'_>, wakes: &mut Wakes) {
-        self.host.tell(message, wakes);
+    pub(crate) fn tell(&self, subject: &[u8], body: &str, now: Instant, wakes: &mut Wakes) {
+        self.host.tell(subject, body, now, wakes);
     }
 
     /// Lets go of what is kept for a party that publishes, if it has not since the last call;

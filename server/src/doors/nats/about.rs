@@ -3,14 +3,13 @@
 //! In: a request that has passed the gate. Out: one message to its reply subject, as the reference
 //! server's account services give it. Source: protocol.md#user-info.
 
-use std::cell::OnceCell;
 use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
 use super::session::TextSession;
 use crate::link::Wakes;
-use crate::peer::{Message, Permissions};
+use crate::peer::Permissions;
 
 /// Where a client asks who it is.
 const USER_INFO: &[u8] = b"$SYS.REQ.USER.INFO";
@@ -24,19 +23,7 @@ impl TextSession {
     /// Answers at `reply` who the asking client is.
     pub(super) fn tell_user_info(&self, reply: &[u8], now: Instant, wakes: &mut Wakes) {
         let body = json!({"server": self.server_info(), "data": self.user_info()}).to_string();
-        let verbatim = format!(" {}\r\n{body}\r\n", body.len());
-        let answer = Message {
-            subject: reply,
-            reply: None,
-            headers: b"",
-            payload: body.as_bytes(),
-            verbatim: verbatim.as_bytes(),
-            owner: None,
-            at: now,
-            origin: 0,
-            kept: OnceCell::new(),
-        };
-        self.peer.tell(&answer, wakes);
+        self.peer.tell(reply, &body, now, wakes);
     }
 
     fn server_info(&self) -> Value {
