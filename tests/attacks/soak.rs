@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use dunlin_server::Server;
-use dunlin_tests::{Client, Message, PATIENCE, descriptors, resident_bytes};
+use dunlin_tests::{Client, Message, PATIENCE, covers, descriptors, resident_bytes};
 
 use crate::siege::size;
 
@@ -194,17 +194,4 @@ fn known(message: &Message) -> (usize, usize) {
 
 fn subject(rng: &mut fastrand::Rng) -> String {
     format!("soak.{}.{}", rng.u32(0..3), rng.u32(0..3))
-}
-
-fn covers(filter: &str, subject: &str) -> bool {
-    let mut tokens = subject.split('.');
-    for wanted in filter.split('.') {
-        match (wanted, tokens.next()) {
-            (">", token) => return token.is_some(),
-            ("*", Some(_)) => {}
-            (_, Some(token)) if token == wanted => {}
-            _ => return false,
-        }
-    }
-    tokens.next().is_none()
 }

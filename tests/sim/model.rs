@@ -7,6 +7,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use dunlin_tests::covers;
+
 /// Counts what happens in a world.
 pub(crate) type Moment = u64;
 /// Later than everything.
@@ -281,19 +283,6 @@ fn is_for(publication: &Publication, subscription: &Subscription) -> bool {
 pub(crate) fn number(payload: &[u8]) -> usize {
     let digits = payload.iter().take_while(|byte| byte.is_ascii_digit());
     digits.fold(0, |number, digit| number * 10 + usize::from(digit - b'0'))
-}
-
-fn covers(filter: &str, subject: &str) -> bool {
-    let mut tokens = subject.split('.');
-    for wanted in filter.split('.') {
-        match (wanted, tokens.next()) {
-            (">", token) => return token.is_some(),
-            ("*", Some(_)) => {}
-            (_, Some(token)) if token == wanted => {}
-            _ => return false,
-        }
-    }
-    tokens.next().is_none()
 }
 
 impl std::fmt::Debug for Publication {
