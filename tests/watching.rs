@@ -143,6 +143,9 @@ async fn a_slow_reader_is_told_by_name() {
     let found = metrics(&server).await;
     assert!(found["dunlin_pending_bytes"] > MB as f64, "{found:?}");
     assert_eq!(found["dunlin_stalled_connections"], 1.0);
+    assert!(found["dunlin_reader_stalls_total"] >= 1.0, "{found:?}");
+    let high_water = found["dunlin_pending_high_water_bytes"];
+    assert!(high_water >= found["dunlin_pending_bytes"], "{found:?}");
     let connz = fetch_json(server.monitor(), "/connz?sort=pending").await;
     assert_eq!(connz["connections"][0]["name"], "turtle");
     while fetch_json(server.monitor(), "/slowz").await["slow"][0]["oldest_ms"]

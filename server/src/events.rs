@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::net::Hub;
 use crate::peer::Wakes;
-use crate::peer::{Backlog, Event, Happened, Host, Party, What};
+use crate::peer::{Backlog, Busiest, Event, Happened, Host, Party, Queued, What};
 
 /// The pause behind each round of events: twenty thousand a second are published at most.
 const PACE: Duration = Duration::from_millis(50);
@@ -21,6 +21,8 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const OLD: Duration = Duration::from_secs(1);
 /// So is one for which more than one part in so many of what may wait does.
 const SHARE: usize = 4;
+/// How much of what waits for them is looked at in one look, in bytes: some milliseconds' work.
+const LOOK_MAX: usize = 4 * 1024 * 1024;
 /// How much of the name of a subject is told, in bytes.
 const TEXT_MAX: usize = 1024;
 
@@ -115,11 +117,14 @@ fn described(happened: &Happened) -> (Event, Value) {
             body["sid"] = text(sid).into();
             (Event::Subscribed, body)
         }
-        What::Slow(state, backlog) => {
-            let subscriptions = party.subscriptions().into_iter();
-            let busiest = subscriptions.max_by_key(|it| it.delivered());
-            let subject = busiest.map(|it| it.filter().to_vec());
+        What::Slow(state, backlog, busiest) => {
+            let subject = busiest.as_ref().map(|it| it.filter.to_vec());
             tell_backlog(&mut body, state, backlog, subject);
+            if let Some(Busiest { waiting, .. }) = busiest {
+                body["subject_pending_bytes"] = waiting.bytes.into();
+                body["subject_pending_messages"] = waiting.messages.into();
+                body["subject_oldest_ms"] = (waiting.oldest.as_millis() as u64).into();
+            }
             (Event::Slow, body)
         }
         What::Cut(departure) => {
@@ -178,20 +183,25 @@ impl Watch {
 
     /// Tells of each reader once when it becomes slow, and once when it has caught up.
     fn look(&mut self, look: u64, now: Instant) {
+        let mut reach = LOOK_MAX;
         for party in self.host.table.present() {
             let Some(backlog) = party.backlog(now) else {
                 continue;
             };
             if self.is_slow(&backlog) {
                 if self.slow.insert(party.id, look).is_none() {
-                    self.host.note_slow(&party, "slow", backlog);
+                    let queued = party.queued(reach, now);
+                    reach = reach.saturating_sub(queued.looked_at);
+                    let busiest = queued.busiest(&party);
+                    self.host.note_slow(&party, "slow", backlog, busiest);
                 }
             } else if let Some(seen) = self.slow.get_mut(&party.id) {
                 if backlog.pending_bytes > 0 {
                     *seen = look; // It reads, and is not through yet.
                 } else {
                     self.slow.remove(&party.id);
-                    self.host.note_slow(&party, "recovered", backlog);
+                    let busiest = Queued::default().busiest(&party);
+                    self.host.note_slow(&party, "recovered", backlog, busiest);
                 }
             }
         }

@@ -146,7 +146,7 @@ async fn a_plain_user_hears_of_slow_readers_if_it_may() {
         .await;
     let app = ",\"user\":\"app\",\"pass\":\"a\",\"name\":\"turtle\"";
     let mut slow = Client::connect(&server, app).await;
-    slow.does("SUB load.> 1\r\n").await;
+    slow.does("SUB idle.> 8\r\nSUB load.> 1\r\n").await;
     let mut publisher = Client::connect(&server, ",\"user\":\"app\",\"pass\":\"a\"").await;
     let message = format!("PUB load.x 65536\r\n{}\r\n", "x".repeat(65536));
     publisher.does(&message.repeat(64)).await;
@@ -158,6 +158,13 @@ async fn a_plain_user_hears_of_slow_readers_if_it_may() {
     assert_eq!(event["subject"], "load.>");
     assert!(
         event["pending_bytes"].as_u64() > Some(1024 * 1024),
+        "{event}"
+    );
+    let pending = |field: &str| event[field].as_u64().unwrap();
+    let under_way = pending("pending_bytes") - pending("subject_pending_bytes");
+    assert!(under_way <= 65536 + 2, "the rest of one payload: {event}");
+    assert!(
+        event["subject_pending_messages"].as_u64() > Some(16),
         "{event}"
     );
     // It reads all of it: over.

@@ -16,14 +16,16 @@ use futures_core::Stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::pages::text;
-use crate::monitor::{Monitor, Query, SAMPLE_INTERVAL, compact};
+use crate::monitor::{Monitor, SAMPLE_INTERVAL, compact};
 
 /// The most streams at a time; one more is told so.
 const STREAMS_MAX: usize = 64;
 /// How many events may wait for one stream.
 const QUEUE: usize = 16;
 /// How many slow readers each event names.
-const SLOW_SHOWN: &str = "limit=20";
+const SLOW_SHOWN: usize = 20;
+/// How much of what waits for them is looked at, in bytes: some milliseconds of each second.
+const LOOK_MAX: usize = 4 * 1024 * 1024;
 
 /// What happens now, for whoever looks.
 #[derive(Clone)]
@@ -97,7 +99,7 @@ fn look(monitor: &Monitor, is_watched: bool) -> Option<Bytes> {
     if !is_watched {
         return None;
     }
-    let slow = monitor.slowz(&Query::new(SLOW_SHOWN), now).ok();
+    let slow = monitor.slow_now(SLOW_SHOWN, LOOK_MAX, now);
     let now_told = monitor.overview(now, slow, sample);
     Some(event("now", &compact(&now_told)))
 }

@@ -32,7 +32,7 @@ pub use lag::Lag;
 pub(crate) use lag::LagRule;
 pub(crate) use origin::{Cookies, Origin, Secured};
 pub(crate) use outbox::{Flushed, Outbox, Refused, Status, Writing};
-pub(crate) use queue::{Dropped, From, Front, Thinned};
+pub(crate) use queue::{Dropped, From, Front, Sight, Thinned};
 pub(crate) use reason::Reason;
 pub(crate) use share::Share;
 pub(crate) use wakes::Wakes;

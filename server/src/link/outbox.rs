@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use super::backlog::{Backlog, Stalls};
 use super::chunk::Chunks;
-use super::queue::{Dropped, Queue, Segments};
+use super::queue::{Dropped, Queue, Segments, Sight};
 use super::reason::Reason;
 use super::share::{Share, Shares};
 use super::sync::{Mutex, MutexGuard};
@@ -270,6 +270,22 @@ impl<W: ?Sized + Wire> Outbox<W> {
             rare.stalls.report(&mut backlog, now);
         }
         backlog
+    }
+
+    /// Shows `look` what waits, chunk by chunk from the oldest on, until it has seen `bytes_max` of
+    /// it or all; the lock is held for one chunk at a time.
+    pub(crate) fn show(&self, bytes_max: usize, now: Instant, look: &mut dyn FnMut(&Sight)) {
+        let (mut place, mut sight, mut seen) = (None, Sight::default(), 0);
+        while seen < bytes_max {
+            let state = self.state.lock();
+            let is_found = state.show(&mut place, &mut sight, now);
+            drop(state);
+            if !is_found {
+                break;
+            }
+            seen += sight.text.len();
+            look(&sight);
+        }
     }
 
     /// Makes room for others: drops what is queued behind the message under way, says `last_words`

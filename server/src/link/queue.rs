@@ -3,10 +3,11 @@
 //! Invariants: a chunk begins a message and a shared payload never does, so that the queue can be
 //! cut between two messages; `pending_bytes` is what is here and what a writer has taken out.
 
+mod sight;
 mod thin;
 
 use std::io::{self, IoSlice};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -15,6 +16,7 @@ use super::backlog::Backlog;
 use super::chunk::Chunks;
 use super::wire::Wire;
 
+pub(crate) use sight::{Place, Sight};
 pub(crate) use thin::{From, Look, Thinned};
 
 /// The most segments handed to the kernel at once; more than this fit no socket buffer.
@@ -143,9 +145,11 @@ impl Queue {
         backlog.high_water_bytes = self.high_water_bytes;
         backlog.pending_messages = segments.iter().map(|it| u64::from(it.messages)).sum();
         if let (Some(filled), true) = (self.filled, self.pending_bytes > 0) {
-            let age = segments.first().map_or(0, |segment| segment.age);
-            let first = filled + Duration::from_millis(u64::from(age));
-            backlog.oldest = now.saturating_duration_since(first);
+            let first = segments.first();
+            backlog.oldest = match first {
+                Some(first) => self.waited(first, now),
+                None => now.saturating_duration_since(filled),
+            };
         }
     }
 

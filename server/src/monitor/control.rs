@@ -15,17 +15,12 @@ use crate::peer::{Host, Party, Reason};
 #[derive(Debug, Serialize)]
 pub(crate) struct Overview {
     varz: Varz,
-    slow: Option<Slowz>,
+    slow: Slowz,
     sample: Option<Sample>,
 }
 
 impl Monitor {
-    pub(crate) fn overview(
-        &self,
-        now: Instant,
-        slow: Option<Slowz>,
-        sample: Option<Sample>,
-    ) -> Overview {
+    pub(crate) fn overview(&self, now: Instant, slow: Slowz, sample: Option<Sample>) -> Overview {
         Overview {
             varz: self.varz(now),
             slow,

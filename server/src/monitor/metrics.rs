@@ -16,7 +16,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::{Monitor, process};
-use crate::peer::{Denied, Reason};
+use crate::peer::{Denied, Reason, Standstills};
 
 /// What begins the name of each metric that is ours.
 const PREFIX: &str = "dunlin";
@@ -40,6 +40,8 @@ pub(super) struct Waiting {
     pub(super) bytes_max: u64,
     pub(super) stalled: u64,
     pub(super) oldest_seconds: f64,
+    /// Of those who are here.
+    stood: Standstills,
 }
 
 impl Monitor {
@@ -285,6 +287,25 @@ impl Monitor {
         let help = "How long the delivery that has waited longest has waited";
         let oldest = ConstGauge::new(waiting.oldest_seconds);
         registry.register_with_unit("oldest_pending", help, Unit::Seconds, oldest);
+        self.tell_standstills(registry, waiting.stood);
+    }
+
+    /// How everybody has read so far, those who left included.
+    fn tell_standstills(&self, registry: &mut Registry, here: Standstills) {
+        let gone = self.host.table.standstills();
+        let sum = self.stood.lock().grown_to(Standstills {
+            stalls: gone.stalls + here.stalls,
+            stalled: gone.stalled + here.stalled,
+            high_water_bytes: gone.high_water_bytes.max(here.high_water_bytes),
+        });
+        let help = "Times that the socket of a reader took nothing";
+        registry.register("reader_stalls", help, ConstCounter::new(sum.stalls));
+        let help = "For how long, all readers together";
+        let stalled = ConstCounter::new(sum.stalled.as_secs_f64());
+        registry.register_with_unit("reader_stalled", help, Unit::Seconds, stalled);
+        let help = "The most bytes that ever waited for one reader";
+        let most = ConstGauge::new(sum.high_water_bytes as i64);
+        registry.register("pending_high_water_bytes", help, most);
     }
 
     fn tell_process(&self, registry: &mut Registry) {
@@ -325,6 +346,7 @@ impl Monitor {
             waiting.bytes_max = waiting.bytes_max.max(bytes);
             waiting.stalled += u64::from(backlog.is_stalled);
             waiting.oldest_seconds = waiting.oldest_seconds.max(backlog.oldest.as_secs_f64());
+            waiting.stood.add(&backlog);
         }
         waiting
     }

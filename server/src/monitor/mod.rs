@@ -29,7 +29,7 @@ mod varz;
 use std::sync::Arc;
 use std::time::Instant;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 pub(crate) use connz::Connz;
 pub(crate) use facts::Facts;
@@ -37,7 +37,7 @@ pub(crate) use history::SAMPLE_INTERVAL;
 pub(crate) use json::{compact, pretty};
 pub(crate) use query::Query;
 
-use crate::peer::Host;
+use crate::peer::{Host, Standstills};
 use history::History;
 use process::Process;
 use requests::Requests;
@@ -56,6 +56,8 @@ pub(crate) struct Monitor {
     process: Process,
     requests: Requests,
     history: History,
+    /// What was told last.
+    stood: Mutex<Standstills>,
 }
 
 impl Monitor {
@@ -67,6 +69,7 @@ impl Monitor {
             process: Process::new(),
             requests: Requests::default(),
             history: History::default(),
+            stood: Mutex::default(),
         })
     }
 

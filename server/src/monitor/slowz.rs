@@ -1,6 +1,7 @@
 //! `/slowz`: who reads too slowly, how much waits for it and since when, and who was cut for it.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,12 +10,18 @@ use serde::Serialize;
 use super::Monitor;
 use super::query::Query;
 use super::subsz::{SubDetail, owned};
-use crate::peer::{Backlog, Closed, Party};
+use crate::peer::{Backlog, Closed, Counts, Party, Queued, Waiting};
 
 /// How many of each list are shown where nobody asks for a number.
 const LIMIT_DEFAULT: i64 = 100;
-/// How many subscriptions of one reader are shown, those with the most deliveries.
+/// How many subscriptions of one reader are shown.
 const SUBSCRIPTIONS_MAX: usize = 5;
+/// How many of one that was asked for.
+const SUBSCRIPTIONS_OF_ONE_MAX: usize = 1024;
+/// How much of what waits is looked at for one page, in bytes of text: a tenth of a second's work.
+const LOOK_MAX: usize = 64 * 1024 * 1024;
+/// How much where somebody asks for one reader.
+const LOOK_AT_ONE_MAX: usize = 4 * LOOK_MAX;
 
 /// The page.
 #[derive(Debug, Serialize)]
@@ -39,6 +46,9 @@ struct Reader {
     pending_messages: u64,
     high_water_bytes: usize,
     oldest_ms: u64,
+    /// What waits, and is not told of the subscriptions: lines of the server, the rest of a message
+    /// whose head has gone out, what was not looked at, what is not shown.
+    unattributed_bytes: u64,
     stalls: u32,
     stalled_ms: u64,
     is_stalled: bool,
@@ -52,8 +62,24 @@ struct Reader {
     stop: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// Those that received the most: what fills an outbox is most often one of them.
-    subscriptions: Vec<SubDetail>,
+    /// Those for which the most waits, then those that received the most.
+    subscriptions: Vec<Share>,
+}
+
+/// One subscription, and its share of what waits.
+#[derive(Debug, Serialize)]
+struct Share {
+    #[serde(flatten)]
+    subscription: SubDetail,
+    pending_messages: u64,
+    pending_bytes: u64,
+    oldest_ms: u64,
+}
+
+/// How much a page may look at, and show.
+struct Reach {
+    look_bytes: usize,
+    subscriptions_max: usize,
 }
 
 impl Monitor {
@@ -61,17 +87,45 @@ impl Monitor {
     ///
     /// An option makes no sense.
     pub(crate) fn slowz(&self, query: &Query<'_>, now: Instant) -> Result<Slowz, String> {
+        let mut reach = Reach {
+            look_bytes: LOOK_MAX,
+            subscriptions_max: SUBSCRIPTIONS_MAX,
+        };
+        let cid = query.uint64("cid")?;
+        if cid > 0 {
+            reach.look_bytes = LOOK_AT_ONE_MAX;
+            reach.subscriptions_max = SUBSCRIPTIONS_OF_ONE_MAX;
+        }
         let limit = match query.int("limit")? {
             ..=0 => LIMIT_DEFAULT,
             limit => limit,
         };
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(self.slow_readers(cid, limit, reach, now))
+    }
+
+    /// The same for those who look all the time: no more than `look_bytes` of what waits is looked
+    /// at.
+    pub(crate) fn slow_now(&self, limit: usize, look_bytes: usize, now: Instant) -> Slowz {
+        let reach = Reach {
+            look_bytes,
+            subscriptions_max: SUBSCRIPTIONS_MAX,
+        };
+        self.slow_readers(0, limit, reach, now)
+    }
+
+    /// Those who are slow, or the one asked for, slow or not.
+    fn slow_readers(&self, cid: u64, limit: usize, mut reach: Reach, now: Instant) -> Slowz {
         let present = self.host.table.present();
         let waiting = present
             .iter()
+            .filter(|party| cid == 0 || party.id == cid)
             .filter_map(|party| Some((party, party.backlog(now)?)));
         let is_slow = |(party, backlog): &(&Arc<Party>, Backlog)| {
-            backlog.pending_bytes > 0 || backlog.stalls > 0 || party.counts().lost_messages > 0
+            cid > 0
+                || backlog.pending_bytes > 0
+                || backlog.stalls > 0
+                || party.counts().lost_messages > 0
         };
         let mut slow: Vec<_> = waiting.filter(is_slow).collect();
         slow.sort_unstable_by_key(|(party, backlog)| {
@@ -81,46 +135,70 @@ impl Monitor {
                 party.id,
             )
         });
-        let readers = slow.iter().take(limit);
         let closed = self.host.table.closed();
         let cut = closed.iter().rev();
         let cut = cut.filter(|closed| closed.departure.reason.is_slow_consumer());
-        Ok(Slowz {
+        let cut = cut.filter(|closed| cid == 0 || closed.party.id == cid);
+        Slowz {
             server_id: self.facts().server_id.clone(),
             now: self.clock.text(now),
             total: slow.len(),
-            slow: readers
-                .map(|(party, backlog)| Reader::new(party, backlog))
+            slow: slow
+                .iter()
+                .take(limit)
+                .map(|(party, backlog)| reach.reader(party, backlog, now))
                 .collect(),
             cut: cut.take(limit).map(|closed| self.cut(closed)).collect(),
-        })
+        }
     }
 
     fn cut(&self, closed: &Closed) -> Reader {
         let departure = &closed.departure;
         let backlog = departure.backlog.as_deref().copied().unwrap_or_default();
         let packed = closed.subscriptions();
-        let subscriptions = packed
-            .iter()
-            .map(|it| SubDetail::ended(&it, closed.party.id));
+        let ended = packed.iter();
+        let mut subscriptions: Vec<_> = ended
+            .map(|it| SubDetail::ended(&it, closed.party.id))
+            .collect();
+        subscriptions.sort_by_key(|it| Reverse(it.msgs));
+        subscriptions.truncate(SUBSCRIPTIONS_MAX);
         let counts = closed.party.counts();
         Reader {
             dropped_messages: Some(departure.dropped_messages + counts.lost_messages),
             dropped_bytes: Some(departure.dropped_bytes + counts.lost_bytes),
             stop: Some(self.clock.text(closed.at)),
             reason: Some(departure.reason.to_string()),
-            subscriptions: busiest(subscriptions.collect()),
-            ..Reader::new(&closed.party, &backlog)
+            subscriptions: subscriptions
+                .into_iter()
+                .map(|it| Share::new(it, Waiting::default()))
+                .collect(),
+            ..Reader::new(&closed.party, &backlog, &counts)
+        }
+    }
+}
+
+impl Reach {
+    /// A reader that is here, with what waits for its subscriptions as far as there is reach left.
+    fn reader(&mut self, party: &Party, backlog: &Backlog, now: Instant) -> Reader {
+        let queued = match backlog.pending_bytes {
+            0 => Queued::default(),
+            _ => party.queued(self.look_bytes, now),
+        };
+        self.look_bytes = self.look_bytes.saturating_sub(queued.looked_at);
+        let subscriptions = shares(party, queued, self.subscriptions_max);
+        let told: u64 = subscriptions.iter().map(|it| it.pending_bytes).sum();
+        Reader {
+            unattributed_bytes: (backlog.pending_bytes as u64).saturating_sub(told),
+            subscriptions,
+            ..Reader::new(party, backlog, &party.counts())
         }
     }
 }
 
 impl Reader {
-    fn new(party: &Party, backlog: &Backlog) -> Self {
+    /// Without its subscriptions.
+    fn new(party: &Party, backlog: &Backlog, counts: &Counts) -> Self {
         let greeting = party.greeting().unwrap_or_default();
-        let counts = party.counts();
-        let subscriptions = owned(party);
-        let subscriptions = subscriptions.iter().map(|it| SubDetail::new(it, party.id));
         Self {
             cid: party.id,
             name: greeting.name.clone(),
@@ -130,6 +208,7 @@ impl Reader {
             pending_messages: backlog.pending_messages,
             high_water_bytes: backlog.high_water_bytes,
             oldest_ms: backlog.oldest.as_millis() as u64,
+            unattributed_bytes: backlog.pending_bytes as u64,
             stalls: backlog.stalls,
             stalled_ms: backlog.stalled.as_millis() as u64,
             is_stalled: backlog.is_stalled,
@@ -139,14 +218,40 @@ impl Reader {
             dropped_bytes: (counts.lost_messages > 0).then_some(counts.lost_bytes),
             stop: None,
             reason: None,
-            subscriptions: busiest(subscriptions.collect()),
+            subscriptions: Vec::new(),
         }
     }
 }
 
-/// Those of `subscriptions` with the most deliveries.
-fn busiest(mut subscriptions: Vec<SubDetail>) -> Vec<SubDetail> {
-    subscriptions.sort_by_key(|subscription| Reverse(subscription.msgs));
-    subscriptions.truncate(SUBSCRIPTIONS_MAX);
-    subscriptions
+impl Share {
+    fn new(subscription: SubDetail, waiting: Waiting) -> Self {
+        Self {
+            subscription,
+            pending_messages: waiting.messages,
+            pending_bytes: waiting.bytes,
+            oldest_ms: waiting.oldest.as_millis() as u64,
+        }
+    }
+}
+
+/// At most `max` subscriptions of `party`, those for which the most waits first; what is `queued`
+/// for one that is over since stands without a subject.
+fn shares(party: &Party, queued: Queued, max: usize) -> Vec<Share> {
+    let mut by_sid: HashMap<Box<[u8]>, Waiting> = queued.by_sid;
+    let mut known: Vec<_> = owned(party)
+        .into_iter()
+        .map(|it| (by_sid.remove(it.sid()).unwrap_or_default(), it))
+        .collect();
+    known.sort_by_key(|(waiting, it)| Reverse((waiting.bytes, it.delivered())));
+    known.truncate(max);
+    let known = known
+        .into_iter()
+        .map(|(waiting, it)| Share::new(SubDetail::new(&it, party.id), waiting));
+    let over = by_sid
+        .into_iter()
+        .map(|(sid, waiting)| Share::new(SubDetail::over(&sid, party.id), waiting));
+    let mut shares: Vec<_> = known.chain(over).collect();
+    shares.sort_by_key(|it| Reverse((it.pending_bytes, it.subscription.msgs)));
+    shares.truncate(max);
+    shares
 }

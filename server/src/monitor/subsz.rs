@@ -87,6 +87,20 @@ impl SubDetail {
         .in_account()
     }
 
+    /// That is over, while something waits for it.
+    pub(super) fn over(sid: &[u8], cid: u64) -> Self {
+        Self {
+            account: None,
+            account_tag: None,
+            subject: String::new(),
+            qgroup: None,
+            sid: text(sid),
+            msgs: 0,
+            max: None,
+            cid,
+        }
+    }
+
     /// The same with its account.
     pub(super) fn in_account(self) -> Self {
         Self {

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use super::{Backlog, Departure, Host, Party, Peer};
+use super::{Backlog, Busiest, Departure, Host, Party, Peer};
 
 /// How many events may wait to be published.
 pub(crate) const WAITING_MAX: usize = 1024;
@@ -93,7 +93,7 @@ pub(crate) enum What {
         sid: Box<[u8]>,
     },
     /// The word says whether it begins or is over.
-    Slow(&'static str, Backlog),
+    Slow(&'static str, Backlog, Option<Busiest>),
     /// It was too slow.
     Cut(Departure),
 }
@@ -186,8 +186,15 @@ impl Host {
     }
 
     /// Says that `party` has begun to read too slowly, or does so no more.
-    pub(crate) fn note_slow(&self, party: &Arc<Party>, state: &'static str, backlog: Backlog) {
-        self.events.note(party, What::Slow(state, backlog));
+    pub(crate) fn note_slow(
+        &self,
+        party: &Arc<Party>,
+        state: &'static str,
+        backlog: Backlog,
+        busiest: Option<Busiest>,
+    ) {
+        let what = What::Slow(state, backlog, busiest);
+        self.events.note(party, what);
     }
 }
 

@@ -15,6 +15,7 @@ mod reserved;
 mod seats;
 mod table;
 mod traffic;
+mod waiting;
 
 use std::cell::OnceCell;
 use std::net::SocketAddr;
@@ -40,8 +41,9 @@ pub use ledger::Quota;
 pub(crate) use ledger::{Full, Ledgers, Seat};
 pub(crate) use party::{Counts, Party};
 pub use table::Statistics;
-pub(crate) use table::{Closed, Departure, Table};
+pub(crate) use table::{Closed, Departure, Standstills, Table};
 pub(crate) use traffic::{Denied, HALF_LIFE, Heavy, Traffic, denied, publisher};
+pub(crate) use waiting::{Busiest, Queued, Waiting};
 
 use crate::auth::{Replies, Rights};
 use crate::bus::{Bus, Cache, Keys};

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -84,6 +84,16 @@ struct State {
     last_id: u64,
     reasons: HashMap<Reason, Losses>, // Who left why; as many as there are reasons.
     gone: Statistics, // The sums of those who left; `connections` and `subscriptions` unused.
+    stood: Standstills,
+}
+
+/// How those who left had read, together.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Standstills {
+    pub(crate) stalls: u64,
+    pub(crate) stalled: Duration,
+    /// Of the one with the most.
+    pub(crate) high_water_bytes: usize,
 }
 
 /// Those who left for one reason, and what they lost by that.
@@ -230,6 +240,11 @@ impl Table {
         self.state.lock().gone.slow_consumers += 1;
     }
 
+    /// How those who left had read.
+    pub(crate) fn standstills(&self) -> Standstills {
+        self.state.lock().stood
+    }
+
     /// Adds up; subscriptions are left to the caller.
     pub(crate) fn statistics(&self) -> Statistics {
         let state = self.state.lock();
@@ -288,6 +303,9 @@ impl State {
         let is_failed_handshake = departure.reason == Reason::TlsHandshakeFailure;
         self.gone.failed_handshakes += u64::from(is_failed_handshake);
         self.gone.stale_connections += u64::from(departure.reason == Reason::StaleConnection);
+        if let Some(backlog) = departure.backlog.as_deref() {
+            self.stood.add(backlog);
+        }
     }
 }
 
@@ -304,6 +322,24 @@ impl Statistics {
         self.dropped_bytes += counts.lost_bytes;
         self.refused_messages += counts.refused_messages;
         self.unheard_messages += counts.unheard;
+    }
+}
+
+impl Standstills {
+    /// Adds a reader.
+    pub(crate) fn add(&mut self, backlog: &Backlog) {
+        self.stalls += u64::from(backlog.stalls);
+        self.stalled += backlog.stalled;
+        self.high_water_bytes = self.high_water_bytes.max(backlog.high_water_bytes);
+    }
+
+    /// Grows to `other`, where that is more: whoever leaves while they are added up is in neither
+    /// sum for a moment, and what has been told never shrinks.
+    pub(crate) fn grown_to(&mut self, other: Self) -> Self {
+        self.stalls = self.stalls.max(other.stalls);
+        self.stalled = self.stalled.max(other.stalled);
+        self.high_water_bytes = self.high_water_bytes.max(other.high_water_bytes);
+        *self
     }
 }
 

@@ -1,12 +1,13 @@
 //! An outbox under its lock: what is appended, taken out again, and cut.
 
 use std::task::Waker;
+use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::{Refused, State};
 use crate::link::chunk::Chunks;
-use crate::link::queue::{Dropped, From, Look, Thinned};
+use crate::link::queue::{Dropped, From, Look, Place, Sight, Thinned};
 use crate::link::reason::Reason;
 use crate::link::sync::MutexGuard;
 
@@ -180,12 +181,30 @@ impl Writing<'_> {
 }
 
 impl State {
+    /// Copies the next chunk from `place` on; false if there is none, or it cannot be found again.
+    pub(super) fn show(&self, place: &mut Option<Place>, sight: &mut Sight, now: Instant) -> bool {
+        if self.is_ending() {
+            return false;
+        }
+        let end = self.drained_bytes + self.queue.pending_bytes as u64;
+        let removed = self.removed_bytes();
+        let front = end - self.queue.here() as u64;
+        let place = place.get_or_insert(Place {
+            at: front,
+            end,
+            removed,
+        });
+        place.removed == removed && self.queue.show(front, place, sight, now)
+    }
+
     /// How many bytes have ever been appended.
     fn appended_bytes(&self) -> u64 {
-        let removed = self
-            .rare
-            .as_deref()
-            .map_or(0, |it| it.thinning.removed_bytes);
-        self.drained_bytes + self.queue.pending_bytes as u64 + removed
+        self.drained_bytes + self.queue.pending_bytes as u64 + self.removed_bytes()
+    }
+
+    /// How many of them were taken out to make room.
+    fn removed_bytes(&self) -> u64 {
+        let rare = self.rare.as_deref();
+        rare.map_or(0, |it| it.thinning.removed_bytes)
     }
 }
