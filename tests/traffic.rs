@@ -41,9 +41,9 @@ async fn traffic_is_counted_once_it_is_switched_on() {
         (&"orders.eu".into(), &3.into())
     );
     assert_eq!(first["doubt_per_second"], 0);
-    // Of three messages just now, some ten seconds see 3 x ln 2 / 5 a second.
+    // Of three messages just now, some ten seconds see 3 x ln 2 / 5 a second; it fades from there.
     let rate = first["msgs_per_second"].as_f64().expect("a rate");
-    assert!((0.2..=0.416).contains(&rate), "{first}");
+    assert!(rate > 0.0 && rate <= 0.416, "{first}");
     let first = &told["subjects_by_bytes"][0];
     assert_eq!(
         (&first["subject"], &first["total"]),
@@ -114,7 +114,10 @@ async fn what_nobody_reads_is_told() {
     let told = trafficz(&server).await;
     let unheard = told["unheard"].as_array().expect("a list");
     assert_eq!(unheard.len(), 1, "{told}");
-    assert_eq!(unheard[0]["subject"], "lost");
+    assert_eq!(
+        (&unheard[0]["subject"], &unheard[0]["total"]),
+        (&"lost".into(), &2.into())
+    );
     until_metric(&server, "dunlin_messages_unheard_total", 2.0).await;
 }
 

@@ -189,7 +189,7 @@ async fn a_token_is_shown_as_a_password_or_by_its_bearer() {
 
 #[tokio::test]
 async fn a_slow_password_is_checked_once_for_many_pages() {
-    let hash = bcrypt::hash("s3cret", 6).unwrap(); // Takes long enough where nothing is optimized.
+    let hash = bcrypt::hash("s3cret", 8).unwrap(); // Slow where nothing is optimized.
     let builder = Server::builder().port(0);
     let builder = builder.authorization(Authorization::new().user(User::new("admin", hash)));
     let monitor = MonitorOptions::port(0).demand_user(true);

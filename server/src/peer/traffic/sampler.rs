@@ -1,5 +1,5 @@
 //! Which of its messages a publisher has looked at closely: all while it publishes little, one in
-//! about a hundred while it publishes much.
+//! about a hundred while it publishes much. A short burst is little, however fast it comes.
 //!
 //! A message that is looked at stands for those since the last one. How many those are is drawn by
 //! lot, so that no pattern of subjects hides between two looks.
@@ -11,6 +11,8 @@ const GAP_MAX: u32 = 128;
 /// Closer looks than this, on average, and the gap between them grows: some 10,000 a second cost
 /// less than a hundredth of a core.
 const PAUSE: Duration = Duration::from_micros(100);
+/// How many looks may come faster than that after a quiet time.
+const BURST: u32 = 64;
 
 /// One publisher's turn to be looked at.
 pub(in crate::peer) struct Sampler {
@@ -21,6 +23,8 @@ pub(in crate::peer) struct Sampler {
     /// How many messages are to lie between two looks, on average.
     gap: u32,
     looked_at: Option<Instant>,
+    /// Until when the looks so far would take at a pause each; at most two bursts ahead.
+    paid_until: Option<Instant>,
     random: fastrand::Rng,
 }
 
@@ -31,6 +35,7 @@ impl Sampler {
             passed: 0,
             gap: 1,
             looked_at: None,
+            paid_until: None,
             random: fastrand::Rng::with_seed(seed),
         }
     }
@@ -52,14 +57,24 @@ impl Sampler {
         let pause = since.map_or(PAUSE, |since| now.saturating_duration_since(since));
         let wanted = u128::from(self.passed) * PAUSE.as_nanos() / pause.as_nanos().max(1);
         // A long pause ends a burst at once; within a burst the gap doubles.
-        self.gap = u128::from(self.gap * 2)
-            .min(wanted)
-            .clamp(1, GAP_MAX.into()) as u32;
+        self.gap = match self.is_free(now) {
+            true => 1,
+            false => u128::from(self.gap * 2)
+                .min(wanted)
+                .clamp(1, GAP_MAX.into()) as u32,
+        };
         self.passed = 0;
         self.left = match self.gap {
             1 => 1,
             gap => self.random.u32(gap.div_ceil(2)..=gap + gap / 2),
         };
+    }
+
+    /// Counts a look at `now`; whether it comes within the burst that is free.
+    fn is_free(&mut self, now: Instant) -> bool {
+        let paid = self.paid_until.map_or(now, |paid| paid.max(now)) + PAUSE;
+        self.paid_until = Some(paid.min(now + PAUSE * BURST * 2));
+        paid <= now + PAUSE * BURST
     }
 
     /// Nobody could look: somebody reads what has been seen. The next message is tried.
@@ -85,6 +100,17 @@ mod tests {
             now += Duration::from_millis(1);
             assert_eq!(sampler.pass(1), Some(1));
             sampler.note_look(now);
+        }
+    }
+
+    #[test]
+    fn a_short_burst_is_counted_exactly() {
+        let (mut sampler, now) = (Sampler::new(1), Instant::now());
+        for later in [0, 1, 2] {
+            for _ in 0..BURST {
+                assert_eq!(sampler.pass(1), Some(1));
+                sampler.note_look(now + Duration::from_secs(later));
+            }
         }
     }
 
