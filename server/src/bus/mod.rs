@@ -12,15 +12,15 @@ mod index;
 mod keys;
 mod list;
 mod message;
+#[cfg(all(test, model))]
+mod models;
 mod run;
 mod shrink;
 mod subscription;
 mod wild;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use parking_lot::RwLock;
+use std::sync::atomic::Ordering;
 
 pub(crate) use cache::Cache;
 pub(crate) use keys::Keys;
@@ -29,6 +29,7 @@ pub(crate) use run::{Piece, RUN_MAX, Run};
 pub(crate) use subscription::{Delivery, Sink, Subscription};
 
 use crate::link::Wakes;
+use crate::link::sync::{AtomicU64, RwLock};
 use index::Index;
 use list::{Groups, Matched};
 

@@ -10,13 +10,13 @@ mod ceiling;
 mod chunk;
 mod lag;
 #[cfg(all(test, model))]
-mod models;
+pub(crate) mod models;
 mod origin;
 mod outbox;
 mod queue;
 mod reason;
 mod share;
-mod sync;
+pub(crate) mod sync;
 mod wakes;
 mod wire;
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use bytes::Bytes;
-use loom::sync::atomic::{AtomicUsize, Ordering};
+use loom::sync::Notify;
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
 
 use super::chunk::{Chunks, Pool};
@@ -16,7 +17,7 @@ use super::sync::Mutex;
 use super::{Reason, Wire};
 
 /// A wire that takes so many bytes at a time, and says once that it is full.
-struct Narrow {
+pub(crate) struct Narrow {
     taken: Mutex<Vec<u8>>,
     step: usize,
     /// How many writes go through before it is full for one.
@@ -24,12 +25,17 @@ struct Narrow {
 }
 
 impl Narrow {
-    fn new(step: usize, before_full: usize) -> Self {
+    pub(crate) fn new(step: usize, before_full: usize) -> Self {
         Self {
             taken: Mutex::default(),
             step,
             before_full: AtomicUsize::new(before_full),
         }
+    }
+
+    /// What it has taken so far.
+    pub(crate) fn taken(&self) -> String {
+        String::from_utf8_lossy(&self.taken.lock()).into_owned()
     }
 }
 
@@ -42,6 +48,15 @@ impl Wire for Narrow {
         let part: Vec<u8> = all.take(self.step).collect();
         self.taken.lock().extend_from_slice(&part);
         Ok(part.len())
+    }
+}
+
+/// A task that sleeps until it is woken.
+struct Sleeper(Notify);
+
+impl Wake for Sleeper {
+    fn wake(self: Arc<Self>) {
+        self.0.notify();
     }
 }
 
@@ -65,14 +80,15 @@ fn chunks() -> Chunks {
     Chunks::new(Arc::<Pool>::default())
 }
 
-/// Appends one message, and flushes where the outbox asks for it.
-fn publish(outbox: &Outbox<Narrow>, text: &[u8]) {
+/// Appends one message, and flushes where the outbox asks for it; tells whether it was taken.
+fn publish(outbox: &Outbox<Narrow>, text: &[u8]) -> bool {
     let mut chunks = chunks();
     let must_flush = outbox.lock().append([text], &mut chunks);
     if must_flush == Ok(true) {
         let flushed = outbox.flush(&mut chunks);
         assert!(flushed.is_ok(), "a narrow wire does not fail");
     }
+    must_flush.is_ok()
 }
 
 /// What the loop of the connection does when it is woken.
@@ -98,7 +114,7 @@ fn two_publishers_and_one_reader_lose_nothing_and_mix_nothing() {
         });
         publish(&outbox, b"<bb>");
         thread.join().expect("the other publisher ends");
-        let taken = String::from_utf8_lossy(&outbox.wire().taken.lock()).into_owned();
+        let taken = outbox.wire().taken();
         let mut parts: Vec<&str> = taken.split_inclusive('>').collect();
         let first = parts.iter().position(|part| *part == "<aa>");
         assert!(
@@ -117,7 +133,9 @@ fn a_full_wire_wakes_its_loop_for_what_is_left() {
         let owner = Arc::<Woken>::default();
         outbox.set_owner(&Waker::from(Arc::clone(&owner)));
         let other = Arc::clone(&outbox);
-        let thread = thread::spawn(move || publish(&other, b"<a>"));
+        let thread = thread::spawn(move || {
+            publish(&other, b"<a>");
+        });
         publish(&outbox, b"<b>");
         thread.join().expect("the other publisher ends");
         if !outbox.status().is_empty {
@@ -125,7 +143,7 @@ fn a_full_wire_wakes_its_loop_for_what_is_left() {
             serve(&outbox);
         }
         assert!(outbox.status().is_empty);
-        assert_eq!(outbox.wire().taken.lock().len(), 6);
+        assert_eq!(outbox.wire().taken().len(), 6);
     });
 }
 
@@ -152,7 +170,9 @@ fn an_end_is_told_once_and_nothing_comes_behind_it() {
         let owner = Arc::<Woken>::default();
         outbox.set_owner(&Waker::from(Arc::clone(&owner)));
         let other = Arc::clone(&outbox);
-        let thread = thread::spawn(move || publish(&other, b"<a>"));
+        let thread = thread::spawn(move || {
+            publish(&other, b"<a>");
+        });
         outbox.end(Reason::ServerShutdown);
         outbox.wake_owner();
         thread.join().expect("the publisher ends");
@@ -160,7 +180,61 @@ fn an_end_is_told_once_and_nothing_comes_behind_it() {
         assert!(late.is_err(), "something was appended behind the end");
         serve(&outbox);
         assert!(outbox.status().is_empty && owner.count() > 0);
-        let len = outbox.wire().taken.lock().len();
+        let len = outbox.wire().taken().len();
         assert!(len == 0 || len == 3, "half a message: {len}");
+    });
+}
+
+/// The reader is given up while somebody writes to it: what was taken has gone out or is counted.
+#[test]
+fn what_was_taken_and_not_sent_is_counted() {
+    loom::model(|| {
+        let outbox = Arc::new(Outbox::new(Narrow::new(3, 1), 1000));
+        let owner = Arc::new(Sleeper(Notify::new()));
+        outbox.set_owner(&Waker::from(Arc::clone(&owner)));
+        let other = Arc::clone(&outbox);
+        let thread = thread::spawn(move || {
+            usize::from(publish(&other, b"<a>")) + usize::from(publish(&other, b"<A>"))
+        });
+        outbox.end(Reason::SlowConsumerWriteDeadline);
+        let dropped = loop {
+            match outbox.try_discard(&mut chunks()) {
+                Some(dropped) => break dropped,
+                None => owner.0.wait(),
+            }
+        };
+        let taken = thread.join().expect("the publisher ends");
+        let front = dropped
+            .front
+            .map_or(0, |front| (front.chunk.len() - front.sent) / 3);
+        let counted = dropped.messages as usize + front;
+        assert_eq!(outbox.wire().taken().len() / 3 + counted, taken);
+    });
+}
+
+#[test]
+fn a_notice_is_never_lost() {
+    loom::model(|| {
+        let outbox = Arc::new(Outbox::new(Narrow::new(3, 1), 1000));
+        let owner = Arc::new(Sleeper(Notify::new()));
+        outbox.set_owner(&Waker::from(Arc::clone(&owner)));
+        let news = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
+        let (other, told) = (Arc::clone(&outbox), Arc::clone(&news));
+        let thread = thread::spawn(move || {
+            for news in &*told {
+                news.store(true, Ordering::Relaxed);
+                other.notify();
+            }
+        });
+        let mut known = 0;
+        while known < news.len() {
+            if outbox.status().is_notified {
+                outbox.take_notice();
+                known = news.iter().filter(|it| it.load(Ordering::Relaxed)).count();
+            } else {
+                owner.0.wait();
+            }
+        }
+        thread.join().expect("whoever has news ends");
     });
 }

@@ -318,21 +318,20 @@ impl<W: ?Sized + Wire> Outbox<W> {
         self.state.lock().end(reason, None);
     }
 
+    /// Does as [`Outbox::discard`], or nothing while somebody has a part of it and writes: an owner
+    /// that has said why it ends is woken when they are back.
+    pub(crate) fn try_discard(&self, chunks: &mut Chunks) -> Option<Dropped> {
+        let state = self.state.lock();
+        match state.is_writing {
+            true => None,
+            false => Some(discard(state, chunks)),
+        }
+    }
+
     /// Drops all that is queued, since nobody will read it; tells what the reader lost by this and
-    /// by a cut before.
+    /// by a cut before, but for what a writer brings back.
     pub(crate) fn discard(&self, chunks: &mut Chunks) -> Dropped {
-        let mut state = self.state.lock();
-        state.is_discarded = true;
-        let rare = state.rare();
-        rare.shares = Shares::default();
-        let waiting = std::mem::take(&mut rare.waiting);
-        let mut dropped = std::mem::take(&mut rare.dropped);
-        let segments = state.queue.clear(&mut dropped);
-        state.owner = None;
-        drop(state);
-        waiting.into_iter().for_each(Waker::wake);
-        segments.give_to(chunks);
-        dropped
+        discard(self.state.lock(), chunks)
     }
 
     /// Whether a publisher should hold back for this reader: it has much to read, and it has read
@@ -424,6 +423,20 @@ impl State {
             self.settle();
         }
     }
+}
+
+fn discard(mut state: MutexGuard<'_, State>, chunks: &mut Chunks) -> Dropped {
+    state.is_discarded = true;
+    let rare = state.rare();
+    rare.shares = Shares::default();
+    let waiting = std::mem::take(&mut rare.waiting);
+    let mut dropped = std::mem::take(&mut rare.dropped);
+    let segments = state.queue.clear(&mut dropped);
+    state.owner = None;
+    drop(state);
+    waiting.into_iter().for_each(Waker::wake);
+    segments.give_to(chunks);
+    dropped
 }
 
 /// Ends a turn of writing and wakes the connection's own loop.

@@ -1,23 +1,49 @@
-//! The locks of this room: under `--cfg model` those that a model checker drives.
+//! Locks and shared numbers where threads meet: under `--cfg model` those that a model checker drives.
 
 #[cfg(not(model))]
-pub(super) use parking_lot::{Mutex, MutexGuard};
+pub(crate) use parking_lot::{Mutex, MutexGuard, RwLock};
+#[cfg(not(model))]
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64};
 
 #[cfg(model)]
-pub(super) use modelled::{Mutex, MutexGuard};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64};
+#[cfg(model)]
+pub(crate) use modelled::{Mutex, MutexGuard, RwLock};
 
 #[cfg(model)]
 mod modelled {
     use loom::sync;
-    pub(crate) use sync::MutexGuard;
+    pub(crate) use sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 
     /// A lock with the manners of the one it stands for.
     #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(sync::Mutex<T>);
 
     impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(sync::Mutex::new(value))
+        }
+
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
             self.0.lock().expect("a model that panicked is over")
+        }
+    }
+
+    /// The same for one writer and many readers.
+    #[derive(Debug)]
+    pub(crate) struct RwLock<T>(sync::RwLock<T>);
+
+    impl<T> RwLock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(sync::RwLock::new(value))
+        }
+
+        pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
+            self.0.read().expect("a model that panicked is over")
+        }
+
+        pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
+            self.0.write().expect("a model that panicked is over")
         }
     }
 }

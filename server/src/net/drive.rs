@@ -21,7 +21,9 @@ use super::hindrance::Hindrances;
 use super::hub::{Alive, Hub};
 use super::socket::Socket;
 use super::worker::Worker;
-use crate::link::{End, Flushed, Input, Outbox, Reason, Session, Status, Verdict, Wakes};
+use crate::link::{
+    Backlog, Dropped, End, Flushed, Input, Outbox, Reason, Session, Status, Verdict, Wakes,
+};
 
 /// How many reads a connection may do before the others have their turn. A guess.
 const READS_MAX: usize = 4;
@@ -68,6 +70,8 @@ enum Phase {
     Ending,
     /// Waits for the peer to hang up.
     Lingering,
+    /// Waits for whoever is writing to it.
+    Over,
 }
 
 impl<S: Socket> Drive<S> {
@@ -108,16 +112,20 @@ impl<S: Socket> Future for Drive<S> {
             let Some(open) = connection else {
                 return Poll::Ready(());
             };
-            let polled = open.round(hub, worker, cx);
-            match polled {
-                Poll::Pending => open.arm(hub),
-                Poll::Ready(()) => {
-                    let over = connection.take();
-                    over.into_iter()
-                        .for_each(|over| over.finish(hub, &mut worker.wakes));
-                }
+            if open.round(hub, worker, cx).is_pending() {
+                open.arm(hub);
+                return Poll::Pending;
             }
-            polled
+            let at = hub.now();
+            let backlog = open.outbox.backlog(at);
+            let Some(dropped) = open.outbox.try_discard(worker.wakes.chunks()) else {
+                open.phase = Phase::Over;
+                return Poll::Pending;
+            };
+            if let Some(over) = connection.take() {
+                over.finish(hub, dropped, backlog, at);
+            }
+            Poll::Ready(())
         })
     }
 }
@@ -127,7 +135,13 @@ impl<S: Socket> Drop for Drive<S> {
         // The runtime ended before the connection did.
         if let Some(connection) = self.connection.take() {
             let hub = &self.hub;
-            hub.with_worker(|worker| connection.finish(hub, &mut worker.wakes));
+            hub.with_worker(|worker| {
+                connection.outbox.end(Reason::ServerShutdown);
+                let at = hub.now();
+                let backlog = connection.outbox.backlog(at);
+                let dropped = connection.outbox.discard(worker.wakes.chunks());
+                connection.finish(hub, dropped, backlog, at);
+            });
         }
     }
 }
@@ -135,6 +149,9 @@ impl<S: Socket> Drop for Drive<S> {
 impl<S: Socket> Connection<S> {
     /// Everything that can be done now; ready when the connection is over.
     fn round(&mut self, hub: &Hub, worker: &mut Worker, cx: &mut Context<'_>) -> Poll<()> {
+        if self.phase == Phase::Over {
+            return Poll::Ready(());
+        }
         let now = hub.now();
         worker.wakes.set_now(now);
         if self.phase == Phase::New {
@@ -437,16 +454,12 @@ impl<S: Socket> Connection<S> {
     }
 
     /// The end: the session hears of it, and nothing of the connection stays behind.
-    fn finish(mut self, hub: &Hub, wakes: &mut Wakes) {
-        self.outbox.end(Reason::ServerShutdown); // Without a reason so far, the runtime is ending.
+    fn finish(mut self, hub: &Hub, dropped: Dropped, backlog: Backlog, at: Instant) {
         let reason = self
             .outbox
             .status()
             .ending
             .unwrap_or(Reason::ServerShutdown);
-        let at = hub.now();
-        let backlog = self.outbox.backlog(at);
-        let dropped = self.outbox.discard(wakes.chunks());
         self.session.on_close(End {
             reason,
             dropped,

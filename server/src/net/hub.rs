@@ -10,10 +10,11 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
 use super::batching::Batching;
-use super::open::Open;
+use super::presence::Presence;
+use super::stir::Stir;
 use super::timers::Timers;
 use super::worker::{Worker, Workers};
-use crate::link::{Background, Outbox, Pool, Reason};
+use crate::link::{Background, Outbox, Pool};
 
 /// How often memory that lies about is halved: nine tenths of what a flood took are given back
 /// within two seconds.
@@ -47,18 +48,16 @@ pub(crate) struct Hub {
     pub(super) last_words: Vec<u8>,
     /// Held by whoever makes room.
     pub(super) relieving: Mutex<()>,
-    pub(super) open: Mutex<Open>,
+    /// Who is here; everybody holds an [`Alive`].
+    pub(super) presence: Presence<Alive>,
     /// Somebody worked since memory was last tidied.
-    is_untidy: AtomicBool,
-    is_stopping: AtomicBool,
+    stir: Stir,
     /// Nobody new is accepted.
     pub(super) is_closed: AtomicBool,
     /// Tells of both.
     pub(super) stop: Notify,
     /// The last connection has left.
     pub(super) emptied: Notify,
-    /// Every task holds one; when the last is gone, so is the server.
-    alive: Mutex<Option<Alive>>,
     /// How many jobs may run in the background at a time: no more than there are cores.
     jobs: Arc<Semaphore>,
     runtime: Handle,
@@ -93,13 +92,11 @@ impl Hub {
             pool,
             last_words: bounds.last_words,
             relieving: Mutex::default(),
-            open: Mutex::default(),
-            is_untidy: AtomicBool::new(false),
-            is_stopping: AtomicBool::new(false),
+            presence: Presence::new(alive),
+            stir: Stir::default(),
             is_closed: AtomicBool::new(false),
             stop: Notify::new(),
             emptied: Notify::new(),
-            alive: Mutex::new(Some(alive)),
             jobs: Arc::new(Semaphore::new(cores)),
             runtime: Handle::current(),
         });
@@ -110,7 +107,7 @@ impl Hub {
 
     /// Runs `task` until it ends; the server is not gone before.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let Some(alive) = self.alive.lock().clone() else {
+        let Some(alive) = self.presence.sign() else {
             return;
         };
         self.runtime.spawn(async move {
@@ -122,12 +119,7 @@ impl Hub {
     /// Takes the connection behind `outbox` in: its number, and the sign of life that its task
     /// holds. None once the server stops.
     pub(super) fn enter(&self, outbox: &Arc<Outbox>) -> Option<(u32, Alive)> {
-        let alive = self.alive.lock().clone()?;
-        let id = self.open.lock().insert(Arc::clone(outbox));
-        if self.is_stopping() {
-            outbox.end(Reason::ServerShutdown); // It came in between: nobody else will tell it.
-        }
-        Some((id, alive))
+        self.presence.enter(outbox)
     }
 
     /// Runs the task of a connection, which has brought its own sign of life.
@@ -137,11 +129,7 @@ impl Hub {
 
     /// Forgets the connection `id`.
     pub(super) fn forget(&self, id: u32) {
-        let mut open = self.open.lock();
-        open.remove(id);
-        let is_empty = open.is_empty();
-        drop(open);
-        if is_empty {
+        if self.presence.leave(id) {
             self.emptied.notify_waiters();
         }
     }
@@ -152,7 +140,7 @@ impl Hub {
     }
 
     pub(super) fn is_stopping(&self) -> bool {
-        self.is_stopping.load(Ordering::Acquire)
+        self.presence.is_stopping()
     }
 
     /// Whether a reader that takes nothing for longer is kept.
@@ -185,23 +173,16 @@ impl Hub {
 
     /// Has every session look at what all of them share.
     pub(crate) fn notify_all(&self) {
-        let open = self.open.lock().all();
+        let open = self.presence.all();
         open.iter().for_each(|outbox| outbox.notify());
     }
 
     /// Ends everything: no new connection, what is queued is sent, then all hang up. The tasks end
     /// by themselves soon after.
     pub(crate) fn stop(&self) {
-        if self.is_stopping.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        self.stop.notify_waiters();
-        self.timers.earlier.notify_one();
-        self.alive.lock().take();
-        let open = self.open.lock().all();
-        for outbox in open {
-            outbox.end(Reason::ServerShutdown);
-            outbox.wake_owner();
+        if self.presence.stop() {
+            self.stop.notify_waiters();
+            self.timers.earlier.notify_one();
         }
     }
 
@@ -212,7 +193,7 @@ impl Hub {
             let now = self.now();
             let next = self.wake_due(now);
             let is_tidy = self.tidy();
-            if self.is_stopping() && self.open.lock().is_empty() {
+            if self.presence.is_over() {
                 return;
             }
             let due = match (next, is_tidy) {
@@ -234,7 +215,7 @@ impl Hub {
         loop {
             match self.timers.next_due(now) {
                 Ok(id) => {
-                    let outbox = self.open.lock().get(id);
+                    let outbox = self.presence.get(id);
                     outbox.iter().for_each(|outbox| outbox.wake_owner());
                 }
                 Err(next) => return next,
@@ -244,7 +225,7 @@ impl Hub {
 
     /// Halves what lies about; true when nothing does.
     fn tidy(&self) -> bool {
-        self.is_untidy.store(false, Ordering::Relaxed);
+        self.stir.settle();
         let are_idle = self.workers.tidy();
         self.pool.trim() && are_idle
     }
@@ -258,10 +239,8 @@ impl Hub {
     pub(super) fn with_worker<T>(&self, work: impl FnOnce(&mut Worker) -> T) -> T {
         let result = self.workers.with(work);
         // After the work, so that the clock, if it looks now, sees all of it: a connection that has
-        // left, a worker that is back. Read by all, written twice a second: the line stays in every
-        // core's cache.
-        if !self.is_untidy.load(Ordering::Relaxed) && !self.is_untidy.swap(true, Ordering::Relaxed)
-        {
+        // left, a worker that is back.
+        if self.stir.is_first() {
             self.timers.earlier.notify_one();
         }
         result

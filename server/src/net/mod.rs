@@ -10,11 +10,15 @@ mod growth;
 mod hindrance;
 mod hub;
 mod listen;
+#[cfg(all(test, model))]
+mod models;
 mod open;
 mod pipe;
+mod presence;
 mod relief;
 mod retire;
 mod socket;
+mod stir;
 mod timers;
 mod tls;
 mod unix;

@@ -47,7 +47,7 @@ impl Relief for Hub {
 impl Hub {
     /// Everybody for whom something waits, the one with the most first.
     fn laggards(&self) -> Vec<(usize, Arc<Outbox>)> {
-        let open = self.open.lock().all();
+        let open = self.presence.all();
         let pending = open
             .into_iter()
             .map(|outbox| (outbox.evictable_bytes(), outbox));

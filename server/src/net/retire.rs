@@ -25,7 +25,7 @@ impl Hub {
         let empty = async {
             loop {
                 let emptied = self.emptied.notified();
-                if self.open.lock().is_empty() {
+                if self.presence.is_empty() {
                     return;
                 }
                 emptied.await;
@@ -38,7 +38,7 @@ impl Hub {
     /// Ends one connection after another, in no order, within `duration`; returns when all are
     /// gone.
     pub(crate) async fn close_one_by_one(&self, duration: Duration) {
-        let open = self.open.lock().all();
+        let open = self.presence.all();
         let gap = duration / (open.len().max(1) as u32);
         let (gap, batch) = match gap < GAP_MIN {
             true => {

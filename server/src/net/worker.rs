@@ -8,9 +8,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::Mutex;
-
 use super::batching::{self, Batching};
+use crate::link::sync::Mutex;
 use crate::link::{Pool, Reason, Wakes};
 
 /// How much is read at once, in bytes: large enough that a system call's cost is spread over
@@ -78,18 +77,22 @@ impl Workers {
         }
     }
 
-    /// This thread has nothing left to do.
+    /// This thread has nothing left to do: whoever has worked here and is back is flushed, also
+    /// where threads share the place and put theirs back meanwhile.
     pub(super) fn flush(&self) {
         let place = self.place();
-        let count = place.lock().len();
-        for _ in 0..count {
-            let known = place.lock().pop();
-            let Some(mut worker) = known else {
+        loop {
+            let mut workers = place.lock();
+            let Some(at) = workers.iter().rposition(|worker| worker.is_busy) else {
                 return;
             };
+            let mut worker = workers.remove(at);
+            drop(workers);
             worker.flush();
             worker.is_busy = false;
-            place.lock().insert(0, worker);
+            let mut workers = place.lock();
+            let at = at.min(workers.len());
+            workers.insert(at, worker);
         }
     }
 
