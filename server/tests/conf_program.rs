@@ -56,6 +56,40 @@ fn a_bad_file_is_refused_by_the_test_and_at_the_start() {
 }
 
 #[test]
+fn everything_wrong_is_said_at_once() {
+    let folder = Folder::with(
+        "listen: \"127.0.0.1:-1\"\nprot: 1\ntls { cert_file: /none.pem, key_file: /none.key }\n\
+         pid_file: /nonexistent/a.pid\nno_auth_user: joe\n\
+         websocket { port: -1, tls { cert_file: /other.pem, key_file: /other.key } }\n",
+    );
+    let config = folder.config();
+    for wanted in [
+        "a.conf:2:1: unknown field \"prot\"",
+        "a.conf:3:18: cannot read /none.pem: No such file",
+        "a.conf:3:39: cannot read /none.key: No such file",
+        "a.conf:4:11: cannot write /nonexistent/a.pid: ",
+        "a.conf:5:15: no_auth_user \"joe\"",
+        "a.conf:6:40: cannot read /other.pem: ",
+        "a.conf:6:62: cannot read /other.key: ",
+    ] {
+        check(&["-t", "-c", &config], 1, wanted);
+    }
+}
+
+#[test]
+fn the_port_of_a_broken_file_is_looked_at_too() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let folder = Folder::with(&format!("port: {port}\nauthorization {{ user: a\n"));
+    check(
+        &["-t", "-c", &folder.config()],
+        1,
+        "a.conf:1:7: warning: cannot listen on ",
+    );
+    check(&["-t", "-c", &folder.config()], 1, "this { is never closed");
+}
+
+#[test]
 fn a_warning_of_nats_server_fails_the_test_but_not_the_start() {
     let folder = Folder::with("listen: \"127.0.0.1:-1\"\nping_interval: 10\n");
     let config = folder.config();

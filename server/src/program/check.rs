@@ -4,16 +4,17 @@
 //! A port in use is a warning, since the server that is about to be reloaded holds it; a file that
 //! could not be written is an error, since the server would not start.
 
+use std::fs::File;
 use std::io;
 use std::net::TcpListener;
 use std::path::Path;
 use std::time::SystemTime;
 
-use crate::conf::{Diagnostic, Severity};
+use crate::conf::{Diagnostic, Severity, Span, Tls};
 use rustix::fs::{Access, access};
 
 use crate::program::holder;
-use crate::program::setup::Plan;
+use crate::program::setup::{Plan, tls};
 
 /// A certificate with less left than this, in days, is said to expire. A guess at what leaves time
 /// to act, and does not warn all the time of those that are made for three months.
@@ -33,38 +34,53 @@ pub(crate) fn check(plan: &Plan) -> Vec<Diagnostic> {
         .collect();
     found.extend(ports_taken(plan));
     found.extend(ports_folder(plan));
-    found.extend(certificates(plan));
+    let websocket = settings.websocket.as_ref();
+    for (key, block) in [
+        ("tls", settings.tls.as_ref()),
+        ("websocket", websocket.and_then(|it| it.tls.as_ref())),
+    ] {
+        let place = settings.places.get(key).copied();
+        found.extend(block.into_iter().flat_map(|it| certificates(it, place)));
+    }
     found
 }
 
-/// Certificates and keys that cannot be used, or not for long.
-fn certificates(plan: &Plan) -> Option<Diagnostic> {
-    let (block, tls) = (plan.settings.tls.as_ref()?, plan.tls()?);
-    let block_span = plan.settings.places.get("tls").copied();
-    let files = block.certificates.iter();
-    let files = files.flat_map(|pair| [&pair.cert_file, &pair.key_file]);
+/// Certificates and keys of `block` that cannot be used, or not for long.
+fn certificates(block: &Tls, place: Option<Span>) -> Vec<Diagnostic> {
+    let pairs = block.certificates.iter();
+    let files = pairs.flat_map(|pair| [&pair.cert_file, &pair.key_file]);
+    let files: Vec<_> = files.chain(&block.ca_file).collect();
+    let unreadable = files.iter().filter_map(|file| {
+        let error = File::open(&file.value).err()?;
+        let text = format!("cannot read {}: {error}", file.value.display());
+        Some(Diagnostic::error(file.span.or(place), text))
+    });
+    let unreadable: Vec<_> = unreadable.collect();
+    if !unreadable.is_empty() {
+        return unreadable;
+    }
     let span = |path: Option<&Path>| {
-        let mut files = files.clone().chain(&block.ca_file);
+        let mut files = files.iter();
         let named = files.find(|file| Some(file.value.as_path()) == path);
-        named.and_then(|file| file.span).or(block_span)
+        named.and_then(|file| file.span).or(place)
     };
-    let facts = match tls.check() {
+    let facts = match tls::of_block(block).check() {
         Ok(facts) => facts,
         Err(error) => {
             let (place, text) = (span(error.path()), error.to_string());
-            return Some(Diagnostic::error(place, text));
+            return vec![Diagnostic::error(place, text)];
         }
     };
     let left = facts.not_after.duration_since(SystemTime::now());
     let text = match left.map(|left| left.as_secs() / DAY_SECONDS) {
         Err(_) => "the certificate has expired: clients will not connect".to_owned(),
         Ok(days) if days < EXPIRY_DAYS => format!("the certificate expires in {days} days"),
-        Ok(_) => return None,
+        Ok(_) => return Vec::new(),
     };
     let first = block.certificates.first();
     let place = span(first.map(|pair| pair.cert_file.value.as_path()));
     let notice = Diagnostic::error(place, text).as_severity(Severity::Notice);
-    Some(notice.help("a new file in its place is read by itself, within seconds"))
+    vec![notice.help("a new file in its place is read by itself, within seconds")]
 }
 
 fn unwritable(plan: &Plan, key: &str, path: &Path) -> Option<Diagnostic> {
@@ -117,6 +133,9 @@ fn ports_taken(plan: &Plan) -> impl Iterator<Item = Diagnostic> + '_ {
         (["websocket"].as_slice(), host, it.address.port)
     });
     let all = [Some(own), monitor, websocket].into_iter().flatten();
+    // Of a file that could not be read to its end nobody knows the port.
+    let is_known = |keys: &[&str]| keys.iter().any(|key| settings.places.contains_key(key));
+    let all = all.filter(move |(keys, ..)| !plan.is_broken || is_known(keys));
     all.filter_map(|(keys, host, port)| port_taken(plan, keys, &host, port))
 }
 

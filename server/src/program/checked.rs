@@ -55,12 +55,12 @@ pub fn check(file: &Path, is_strict: bool) -> Checked {
     let words = ["dunlin", "-t", "-c"].map(OsString::from).into_iter();
     let (flags, remarks) = flags::parse(words.chain([file.into()]));
     let mut digest = None;
-    if let Ok(plan) = setup::plan(&flags, &remarks)
+    if let Ok((plan, _)) = setup::draft(&flags, &remarks)
         && let Some(read) = &plan.file
     {
         let found = look_around(&plan);
         findings.extend(found.iter().map(|it| finding(it, &read.sources)));
-        digest = Some(read.digest.clone());
+        digest = (!plan.is_broken).then(|| read.digest.clone());
     }
     conclude(findings, digest, is_strict)
 }

@@ -95,13 +95,15 @@ fn run(flags: &Flags, remarks: &[Remark]) -> Result<(), Failure> {
         let text = "must specify [-c, --config] option to check configuration file syntax";
         return Err(anyhow::anyhow!(text).into());
     }
-    let plan = setup::plan(flags, remarks).map_err(|errors| {
+    let refuse = |errors: Vec<String>| {
         complain(&errors);
         Failure::Silent
-    })?;
+    };
     if flags.is_test {
-        return test(plan, flags.is_strict);
+        let (plan, errors) = setup::draft(flags, remarks).map_err(refuse)?;
+        return test(plan, errors, flags.is_strict);
     }
+    let plan = setup::plan(flags, remarks).map_err(refuse)?;
     complain(&plan.warnings);
     let log = Log::start(&plan.log_options()).map_err(|error| {
         let path = plan.settings.log_file.clone().unwrap_or_default();
@@ -141,8 +143,7 @@ fn obey(word: &str) -> anyhow::Result<()> {
 }
 
 /// Says whether the configuration is good, and what is not.
-fn test(mut plan: Plan, is_strict: bool) -> Result<(), Failure> {
-    let mut errors = Vec::new();
+fn test(mut plan: Plan, mut errors: Vec<String>, is_strict: bool) -> Result<(), Failure> {
     let found = check::check(&plan);
     let Some(file) = plan.file.take() else {
         return Err(Failure::Silent);

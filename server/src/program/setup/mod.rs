@@ -7,14 +7,13 @@ mod access;
 mod build;
 mod overlay;
 mod system;
-mod tls;
+pub(crate) mod tls;
 mod websocket;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::conf::{self, Diagnostic, Identity, Loaded, LogFormat, Settings, Severity, Sources};
-use crate::net::TlsOptions;
 use crate::options::Builder;
 
 use crate::program::flags::{Flags, Remark};
@@ -29,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) warnings: Vec<String>,
     /// The same in one line each, for a log file.
     pub(crate) warning_lines: Vec<String>,
+    /// Whether something speaks against it: then it is as much as could be read.
+    pub(crate) is_broken: bool,
 }
 
 /// The file that was read.
@@ -48,12 +49,25 @@ pub(crate) fn read(path: &Path) -> io::Result<Loaded> {
 
 /// Reads the file, if there is one, and puts the flags above it.
 pub(crate) fn plan(flags: &Flags, remarks: &[Remark]) -> Result<Plan, Vec<String>> {
+    let (mut plan, mut errors) = draft(flags, remarks)?;
+    if errors.is_empty() {
+        Ok(plan)
+    } else {
+        errors.append(&mut plan.warnings);
+        Err(errors)
+    }
+}
+
+/// The same, with what speaks against it: a plan as far as it can be read. An error where there is
+/// no file to read.
+pub(crate) fn draft(flags: &Flags, remarks: &[Remark]) -> Result<(Plan, Vec<String>), Vec<String>> {
     let mut errors = Vec::new();
     let mut plan = Plan {
         settings: Settings::default(),
         file: None,
         warnings: Vec::new(),
         warning_lines: Vec::new(),
+        is_broken: false,
     };
     if let Some(path) = &flags.config {
         let loaded =
@@ -86,12 +100,8 @@ pub(crate) fn plan(flags: &Flags, remarks: &[Remark]) -> Result<Plan, Vec<String
     if flags.is_strict {
         errors.append(&mut plan.warnings);
     }
-    if errors.is_empty() {
-        Ok(plan)
-    } else {
-        errors.append(&mut plan.warnings);
-        Err(errors)
-    }
+    plan.is_broken = !errors.is_empty();
+    Ok((plan, errors))
 }
 
 impl Plan {
@@ -124,11 +134,6 @@ impl Plan {
             .map(|file| format!("sha256:{}", file.digest));
         let digest = digest.unwrap_or_default();
         build::builder(&self.settings, &digest, self.host(), self.port())
-    }
-
-    /// How client connections are encrypted, if they are.
-    pub(crate) fn tls(&self) -> Option<TlsOptions> {
-        tls::of_server(&self.settings)
     }
 
     /// Whether a password stands in the open, which nats-server warns of.
