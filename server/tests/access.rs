@@ -7,7 +7,9 @@ mod typist;
 
 use std::time::Duration;
 
-use dunlin_server::{Authorization, Builder, Permissions, Pipe, Quota, ReloadError, Server, User};
+use dunlin_server::{
+    Authorization, Builder, ConnectionType, Permissions, Pipe, Quota, ReloadError, Server, User,
+};
 use tokio::net::TcpStream;
 use typist::Typist;
 
@@ -170,6 +172,37 @@ async fn whoever_came_without_a_name_is_asked_for_one() {
     nobody.expect(&["-ERR 'Authorization Violation'", ""]).await;
     server.reload(options(Authorization::new())).unwrap();
     Typist::greet(server.connect()).await.barrier().await;
+}
+
+/// Who leaves CONNECT out comes by no other way than who says it.
+#[tokio::test(start_paused = true)]
+async fn a_guest_comes_by_the_guests_ways_alone() {
+    let guest = User::new("a", "a").connection_types([ConnectionType::Websocket]);
+    let users = Authorization::new().user(guest).no_auth_user("a");
+    let server = options(users).start().await.unwrap();
+    for first in ["CONNECT {\"verbose\":false}", "PUB b 2\r\nhi", "SUB b 1"] {
+        let (mut guest, _) = Typist::arrive(server.connect()).await;
+        guest.type_line(first).await;
+        let mut heard = vec![guest.line().await];
+        while heard.last().is_some_and(|line| !line.is_empty()) {
+            heard.push(guest.line().await);
+        }
+        let refused = "-ERR 'Authorization Violation'".to_owned();
+        assert!(heard.contains(&refused), "{first}: {heard:?}");
+    }
+    assert_eq!(server.statistics().in_messages, 0);
+}
+
+#[tokio::test]
+async fn whoever_is_there_by_a_way_that_is_not_its_any_more_is_closed() {
+    let user = || User::new("a", "a");
+    let before = options(Authorization::new().user(user()));
+    let server = before.start().await.unwrap();
+    let mut client = log_in(&server, "a").await;
+    let elsewhere = user().connection_types([ConnectionType::Websocket]);
+    let elsewhere = Authorization::new().user(elsewhere);
+    server.reload(options(elsewhere)).unwrap();
+    client.expect(&["-ERR 'Authorization Violation'", ""]).await;
 }
 
 #[tokio::test]

@@ -146,9 +146,14 @@ impl Access {
         self.has_nkeys
     }
 
-    /// Who a connection without credentials is.
-    pub(crate) fn guest(&self) -> Option<&Arc<Identity>> {
-        self.guest.as_ref()
+    /// Whether somebody without credentials may be let in.
+    pub(crate) fn has_guest(&self) -> bool {
+        self.guest.is_some()
+    }
+
+    /// Who a connection of `kind` without credentials is.
+    pub(crate) fn guest(&self, kind: ConnectionType) -> Option<&Arc<Identity>> {
+        self.guest.as_ref().filter(|guest| guest.may_use(kind))
     }
 
     /// The same where a handshake of up to `handshake` comes before: unless another time was
@@ -248,14 +253,15 @@ impl Access {
     }
 
     /// Who somebody is under this configuration who was let in under another; none if the name is
-    /// gone or its secret has changed.
-    pub(crate) fn again(&self, identity: &Identity) -> Option<Arc<Identity>> {
+    /// gone, its secret has changed, or connections of `kind` are not its any more.
+    pub(crate) fn again(&self, identity: &Identity, kind: ConnectionType) -> Option<Arc<Identity>> {
         let known = match identity.name.as_str() {
             TOKEN_NAME => self.token.as_ref(),
             name => self.users.get(name),
         };
         known
             .filter(|known| known.secret == identity.secret && known.is_key == identity.is_key)
+            .filter(|known| known.may_use(kind))
             .cloned()
     }
 }

@@ -137,7 +137,7 @@ impl TextSession {
 
     /// Somebody who has not said who it is says something else: as a guest that is allowed.
     pub(super) fn enter_unasked(&mut self, now: Instant, wakes: &mut Wakes) -> Verdict {
-        let guest = self.terms.access(&self.way).guest().cloned();
+        let guest = self.terms.access(&self.way).guest(self.way.kind).cloned();
         let Some(guest) = guest else {
             return self.refuse(now);
         };
@@ -216,7 +216,7 @@ impl TextSession {
         // The rules may have changed meanwhile.
         let access = self.terms.access(&self.way);
         self.is_guest = false;
-        match found.and_then(|identity| access.again(&identity)) {
+        match found.and_then(|identity| access.again(&identity, self.way.kind)) {
             Some(identity) => self.accept(&check.connect, Some(identity), now, wakes),
             None => self.refuse(now),
         }
@@ -253,10 +253,10 @@ impl TextSession {
             _ => return self.standing.verdict(),
         }
         let known = match &self.identity {
-            Some(identity) if !self.is_guest => access.again(identity),
+            Some(identity) if !self.is_guest => access.again(identity, self.way.kind),
             _ => {
                 self.is_guest = true;
-                access.guest().cloned()
+                access.guest(self.way.kind).cloned()
             }
         };
         match known {

@@ -55,7 +55,7 @@ impl Terms {
             client_ip: client_ip.unwrap_or_default(),
             host: way.host.clone(),
             port: way.port,
-            auth_required: access.is_required() && access.guest().is_none(),
+            auth_required: access.is_required() && !access.has_guest(),
             tls_required: way.encryption == Encryption::Required,
             tls_available: way.encryption == Encryption::Available,
             tls_verify: way.is_verified,

@@ -17,7 +17,7 @@ impl TextSession {
     /// Whether nothing may be done here before somebody says who it is.
     pub(super) fn must_log_in(&self) -> bool {
         matches!(self.standing, Standing::Stranger { .. })
-            && self.terms.access(&self.way).guest().is_none()
+            && self.terms.access(&self.way).guest(self.way.kind).is_none()
     }
 }
 
