@@ -116,7 +116,6 @@ fn encryption(settings: &mut Settings, flags: &Flags) -> Option<String> {
     }];
     tls.ca_file = flags.tlscacert.clone().map(Placed::nowhere);
     tls.verify = verify.unwrap_or(false);
-    (tls.ciphers, tls.curves, tls.min_version) = (None, None, None);
     None
 }
 
@@ -135,6 +134,7 @@ fn monitoring(settings: &Settings, flags: &Flags) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conf::TlsVersion;
     use crate::program::flags::parsed;
 
     /// User, password and token; or what speaks against them.
@@ -204,6 +204,21 @@ mod tests {
             }
         };
         assert_eq!(found, expected, "{line}");
+    }
+
+    #[test]
+    fn the_file_says_which_encryption_is_good_enough() {
+        let mut settings = Settings::default();
+        let tls = settings.tls.get_or_insert_default();
+        tls.min_version = Some(TlsVersion::V1_3);
+        lay_above(
+            &mut settings,
+            &parsed("--tlscert c --tlskey k").0,
+            &mut Vec::new(),
+        );
+        let tls = settings.tls.expect("it stays on");
+        assert_eq!(tls.min_version, Some(TlsVersion::V1_3));
+        assert_eq!(tls.certificates[0].cert_file.display().to_string(), "c");
     }
 
     #[test]
