@@ -1,12 +1,13 @@
 //! One subscription: whom to call, and for what.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use smallvec::SmallVec;
 
 use super::{Message, Run};
 use crate::link::Wakes;
+use crate::link::sync::AtomicBool;
 
 /// Whoever receives messages.
 pub(crate) trait Sink: Send + Sync {
