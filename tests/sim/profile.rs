@@ -30,13 +30,15 @@ pub(crate) struct Profile {
     pub(crate) lag_of_a: Option<Lag>,
     /// The most that may wait for all readers together, in bytes.
     pub(crate) pending_total_max: usize,
+    /// Time may pass in leaps, as for a machine that was asleep.
+    pub(crate) has_jumps: bool,
 }
 
 impl Profile {
     pub(crate) fn new(rng: &mut fastrand::Rng) -> Self {
         let is_exact = rng.u32(0..3) == 0;
         let is_large = rng.u32(0..3) == 0;
-        let long = Duration::from_secs(1_000_000);
+        let long = Duration::from_secs(1_000_000_000); // Longer than all leaps together.
         Self {
             parties_max: rng.usize(2..9),
             pending_max: if is_large { 1 << 20 } else { 1 << 18 },
@@ -59,8 +61,10 @@ impl Profile {
             lag_of_a: (rng.u32(0..3) == 0).then(|| lag(rng)),
             pending_total_max: match rng.u32(0..4) {
                 0 => 1 << 21,
+                1 => 1 << 20,
                 _ => 1 << 30,
             },
+            has_jumps: rng.bool(),
         }
     }
 

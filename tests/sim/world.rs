@@ -17,6 +17,8 @@ use crate::profile::Profile;
 /// With more bytes than this on their way up, the server gets its turn, and prompt readers theirs:
 /// what they may have to take at once stays below every bound.
 const BURST: usize = 8 * 1024;
+/// After so many rounds, whatever was under way between the server and a prompt reader is there.
+const PROMPT: usize = 16;
 /// So many rounds without a byte moving, and the world is at rest.
 const REST: usize = 20;
 
@@ -29,10 +31,12 @@ pub(crate) struct World {
     /// Connections that send what is no protocol; nobody listens to what they hear.
     strangers: Vec<Link>,
     unserved: usize,
+    jumps: u64,
 }
 
-/// Runs the world that `seed` makes, and checks it.
-pub(crate) fn run(seed: u64, steps: usize) -> Statistics {
+/// Runs the world that `seed` makes, and checks it; tells what the server counted, and how often
+/// time leapt.
+pub(crate) fn run(seed: u64, steps: usize) -> (Statistics, u64) {
     fastrand::seed(seed);
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -72,6 +76,7 @@ impl World {
             parties: Vec::new(),
             strangers: Vec::new(),
             unserved: 0,
+            jumps: 0,
         }
     }
 
@@ -87,6 +92,7 @@ impl World {
             992..996 => self.stall(),
             996..998 if self.profile.is_rough => self.tear(),
             998 if self.profile.is_rough => self.disturb(),
+            999 if self.profile.has_jumps => self.jump().await,
             _ => self.leave(),
         }
         if self.unserved > BURST {
@@ -175,6 +181,23 @@ impl World {
         self.serve(2).await;
     }
 
+    /// Minutes to weeks pass in a moment. Whoever reads promptly has heard and answered everything
+    /// before: more than one PING nobody can have missed.
+    async fn jump(&mut self) {
+        const LEAPS: [u64; 4] = [90, 3_600, 86_400, 30 * 86_400];
+        for _ in 0..PROMPT {
+            self.serve(1).await;
+            for party in self.parties.iter_mut().filter(|party| !party.link.is_lazy) {
+                party.hear(usize::MAX, &mut self.model);
+                party.move_up(BURST, &mut self.model);
+            }
+        }
+        let leap = LEAPS[self.rng.usize(0..LEAPS.len())];
+        tokio::time::advance(Duration::from_secs(leap)).await;
+        self.jumps += 1;
+        self.serve(2).await;
+    }
+
     fn stall(&mut self) {
         let Some(at) = self.somebody() else { return };
         let link = &mut self.parties[at].link;
@@ -229,7 +252,7 @@ impl World {
     }
 
     /// Lets everything arrive, asks everybody, and holds what was heard against the model.
-    async fn end(mut self) -> Statistics {
+    async fn end(mut self) -> (Statistics, u64) {
         self.strangers.clear();
         for party in &mut self.parties {
             party.link.is_stalled = false;
@@ -255,6 +278,7 @@ impl World {
         let Self {
             server,
             mut parties,
+            jumps,
             ..
         } = self;
         server.shutdown().await;
@@ -265,7 +289,7 @@ impl World {
             while party.link.pull(usize::MAX) > 0 {}
             assert!(party.link.is_ended, "a connection outlived its server");
         }
-        statistics
+        (statistics, jumps)
     }
 
     /// Moves everything until nothing moves any more.
@@ -305,6 +329,12 @@ impl World {
         let told = |party: &&Party| party.error.as_deref() == Some("Slow Consumer");
         let told = self.parties.iter().filter(told).count() as u64;
         assert!(counted.slow_consumers >= told, "slow consumers");
+        let is_ample = self.profile.pending_total_max > 1 << 21;
+        assert!(
+            counted.evicted_consumers <= counted.slow_consumers
+                && (counted.evicted_consumers == 0 || !is_ample),
+            "evicted: {counted:?}"
+        );
         if self.profile.is_exact {
             assert_eq!(
                 counted.out_messages + counted.refused_messages,
