@@ -478,8 +478,14 @@ fn assert_none(what: &str, found: impl IntoIterator<Item = String>) {
     assert!(found.is_empty(), "{what}:\n  {}", found.join("\n  "));
 }
 
+#[path = "house/dependencies.rs"]
+mod dependencies;
+
 #[path = "house/scrub.rs"]
 mod scrub;
+
+#[path = "house/security.rs"]
+mod security;
 
 #[path = "house/tree.rs"]
 mod tree;
