@@ -17,7 +17,7 @@ use crate::error::{RequestError, RequestErrorKind};
 use crate::handle::Handle;
 use crate::message::{Message, Subject};
 use crate::outgoing::Outgoing;
-use crate::publish::{checked, send};
+use crate::publish::{checked, say};
 use crate::queue::{End, Queue};
 use crate::request::Request;
 
@@ -136,7 +136,7 @@ impl RequestMany {
             payload: &self.request.payload,
         };
         // What finds no room until the deadline is not sent.
-        let sending = send(&publication, handle, Outgoing::request);
+        let sending = say(&publication, handle, Outgoing::request);
         match deadline {
             None => sending.await?,
             Some(deadline) => match tokio::time::timeout_at(deadline, sending).await {

@@ -17,7 +17,7 @@ use crate::events::{EVENTS_MAX, Events};
 use crate::handle::Handle;
 use crate::message::{Message, Subject, has_no_blank};
 use crate::outgoing::{DrainReport, Outgoing, Phase};
-use crate::publish::{checked, send};
+use crate::publish::{checked, say, send, when_there_is_room};
 use crate::queue::Queue;
 use crate::request::{Request, request};
 use crate::statistics::Statistics;
@@ -182,13 +182,14 @@ impl Client {
             headers,
             payload,
         };
-        send(&publication, &self.handle, Outgoing::publish).await
+        say(&publication, &self.handle, Outgoing::publish).await
     }
 
     /// Waits until the server has handled everything published so far: what it delivers of that is
     /// then on its way to its readers.
     ///
-    /// Without a connection it waits for the next one. Has no timeout of its own.
+    /// Without a connection it waits for the next one, and for room where the outgoing buffer is
+    /// full. Has no timeout of its own.
     ///
     /// # Errors
     ///
@@ -199,7 +200,8 @@ impl Client {
     ///
     /// A dropped future changes nothing.
     pub async fn flush(&self) -> Result<(), FlushError> {
-        let flushed = self.handle.shared.outgoing.flush()?;
+        let outgoing = &self.handle.shared.outgoing;
+        let flushed = when_there_is_room(&self.handle, || outgoing.flush()).await?;
         match flushed.await {
             Ok(outcome) => Ok(outcome?),
             Err(_) => Err(FlushErrorKind::Closed.into()),
@@ -438,8 +440,9 @@ impl Client {
     }
 
     /// Ends the subscription with this sid in order; none if that is so now.
-    pub(crate) fn end(&self, sid: u64) -> Option<Ending> {
-        self.handle.shared.outgoing.drain_subscription(sid)
+    pub(crate) async fn end(&self, sid: u64) -> Option<Ending> {
+        let outgoing = &self.handle.shared.outgoing;
+        when_there_is_room(&self.handle, || outgoing.drain_subscription(sid)).await
     }
 
     /// Counters since the client was made.

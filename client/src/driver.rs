@@ -49,7 +49,8 @@ pub(crate) struct Driver {
 
 /// A connection in use.
 pub(crate) struct Link {
-    transport: Transport,
+    /// None while the driver sleeps: then callers may have it.
+    transport: Option<Transport>,
     timer: Pin<Box<Sleep>>,
     /// Set when it was over before it began: by what came with the end of the handshake.
     ended: Option<End>,
@@ -106,7 +107,9 @@ impl Driver {
             let end = poll_fn(|cx| self.poll_link(cx, &mut link)).await;
             match end {
                 End::Done => {
-                    part(link.transport).await;
+                    if let Some(transport) = link.transport {
+                        part(transport).await;
+                    }
                     break;
                 }
                 End::Parted => next = self.change_over(link),
@@ -131,6 +134,9 @@ impl Driver {
         if let Some(end) = link.ended.take() {
             return Poll::Ready(end);
         }
+        if link.transport.is_none() && !self.reclaim(cx, link) {
+            return Poll::Pending;
+        }
         while link.timer.as_mut().poll(cx).is_ready() {
             if let Err(error) = self.engine.tick(Instant::now().into_std()) {
                 return Poll::Ready(ended(error));
@@ -151,7 +157,7 @@ impl Driver {
                 link.timer.as_mut().reset(self.engine.deadline().into());
                 let _ = link.timer.as_mut().poll(cx); // Not due yet; now it is known whom to wake.
             }
-            match self.poll_read(cx, &mut link.transport) {
+            match self.poll_read(cx, link) {
                 // From a farewell that was taken back, because the client ends.
                 Poll::Ready(Some(End::Parted)) if !link.stands_by() => continue,
                 Poll::Ready(Some(end)) => return Poll::Ready(end),
@@ -164,8 +170,9 @@ impl Driver {
             if self.is_lame && link.successor.is_none() {
                 break; // Once more from the top, to look for another server.
             }
-            let takes_none = is_blocked || link.stands_by();
-            match self.shared.outgoing.sleep(cx, takes_none) {
+            let takes_none = is_blocked || link.stands_by() || self.engine.is_owed_much();
+            let (outgoing, is_timed) = (&self.shared.outgoing, self.engine.is_timed());
+            match outgoing.sleep(cx, takes_none, is_timed, &mut link.transport) {
                 Rest::Work => {}
                 Rest::Asleep => return Poll::Pending,
                 Rest::Over => return Poll::Ready(End::Done),
@@ -173,6 +180,20 @@ impl Driver {
         }
         cx.waker().wake_by_ref(); // Others have waited long enough.
         Poll::Pending
+    }
+
+    /// Takes the connection back from callers, and what they could not write; false while one of
+    /// them writes.
+    fn reclaim(&mut self, cx: &Context<'_>, link: &mut Link) -> bool {
+        let Some(returned) = self.shared.outgoing.reclaim(cx) else {
+            return false;
+        };
+        link.transport = Some(returned.transport);
+        if !returned.lines.is_empty() {
+            (self.writing, self.written) = (returned.lines, returned.written);
+        }
+        self.needs_flush = returned.needs_flush;
+        true
     }
 
     /// Writes what was taken, else takes what there is and writes that. Pending: the socket is full.
@@ -185,14 +206,17 @@ impl Driver {
             }
             // In this order: see `Engine::awaiting`.
             self.engine.write_control(&mut self.writing);
-            if !link.stands_by() {
+            if !link.stands_by() && !self.engine.is_owed_much() {
                 let outgoing = &self.shared.outgoing;
                 outgoing.take(&mut self.writing, &mut self.engine);
                 link.has_taken(&mut self.engine);
             }
             self.engine.write_control(&mut self.writing);
         }
-        let mut transport = Pin::new(&mut link.transport);
+        let Some(transport) = &mut link.transport else {
+            return Poll::Pending;
+        };
+        let mut transport = Pin::new(transport);
         while self.written < self.writing.len() {
             match ready!(
                 transport
@@ -212,7 +236,10 @@ impl Driver {
     }
 
     /// Reads once and understands it; none if the connection goes on.
-    fn poll_read(&mut self, cx: &mut Context<'_>, transport: &mut Transport) -> Poll<Option<End>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, link: &mut Link) -> Poll<Option<End>> {
+        let Some(transport) = &mut link.transport else {
+            return Poll::Pending;
+        };
         if self.engine.holds_off(cx.waker()) {
             return Poll::Pending;
         }
@@ -228,7 +255,7 @@ impl Driver {
     /// write, and says whether to come back.
     fn last_words(&mut self, cx: &mut Context<'_>, link: &mut Link, error: io::Error) -> End {
         loop {
-            match self.poll_read(cx, &mut link.transport) {
+            match self.poll_read(cx, link) {
                 Poll::Ready(None) => {}
                 Poll::Ready(Some(End::Hopeless(reason))) => return End::Hopeless(reason),
                 Poll::Ready(Some(_)) | Poll::Pending => return End::Lost(error.to_string().into()),
@@ -295,7 +322,7 @@ impl Driver {
         Link {
             // The handshake may have read further than its own end.
             ended: self.receive(),
-            transport: connection.transport,
+            transport: Some(connection.transport),
             timer: Box::pin(sleep_until(self.engine.deadline().into())),
             successor: None,
         }

@@ -223,6 +223,11 @@ impl Engine {
         self.barrier.is_none() && self.taken > self.asked && self.options.confirm_interval.is_some()
     }
 
+    /// Whether the clock is set for that, or need never be.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.barrier.is_some() || self.options.confirm_interval.is_none()
+    }
+
     /// Sets the clock for the PING that asks for them.
     pub(crate) fn expect_confirmation(&mut self, now: Instant) {
         self.barrier = self.options.confirm_interval.map(|interval| now + interval);
@@ -289,6 +294,11 @@ impl Engine {
         !self.control.is_empty()
     }
 
+    /// Whether so many answers are due that nothing more should be asked before some have come.
+    pub(crate) fn is_owed_much(&self) -> bool {
+        self.awaiting.len() >= AWAITING_MAX
+    }
+
     /// Moves the engine's own lines behind `out`.
     pub(crate) fn write_control(&mut self, out: &mut Vec<u8>) {
         out.append(&mut self.control);
@@ -315,3 +325,5 @@ impl Engine {
 
 /// How many bytes of answers a server may owe us reading: over ten thousand PONGs. A guess.
 const CONTROL_MAX: usize = 64 * 1024;
+/// How many PINGs may be without their PONG before nothing more is sent: some megabytes. A guess.
+const AWAITING_MAX: usize = 64 * 1024;

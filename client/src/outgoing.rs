@@ -15,20 +15,26 @@ use std::task::Context;
 use dunlin_protocol::encode::{self, Publication};
 use tokio::sync::{Notify, oneshot};
 
-use crate::command::{Command, Confirmed, Sink};
+use crate::command::{Command, Confirmed, Ending, Sink};
 use crate::engine::Engine;
 use crate::error::{FlushErrorKind, PublishErrorKind, RequestErrorKind, SubscribeErrorKind};
 use crate::message::Subject;
 use crate::queue::Queue;
 use crate::replies::Replies;
 use crate::sift::Kept;
+use crate::transport::Transport;
 
+mod loan;
 mod state;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use loan::Loan;
+use loan::Place;
 pub use state::DrainReport;
 pub use state::WhenUnsent;
 use state::{Asked, Draining, State};
-pub(crate) use state::{OutgoingLimits, Phase, SIZE_MAX, Totals, Untaken};
+pub(crate) use state::{NoRoom, OutgoingLimits, Phase, SIZE_MAX, Totals, Untaken};
 
 #[derive(Debug)]
 pub(crate) struct Outgoing {
@@ -66,13 +72,20 @@ impl Outgoing {
         &self.room
     }
 
-    /// Appends one message, whose names are already checked.
-    pub(crate) fn publish(&self, publication: &Publication<'_>) -> Result<(), Untaken> {
+    /// Appends one message, whose names are already checked. Some if the caller is to write it.
+    pub(crate) fn publish(
+        &self,
+        publication: &Publication<'_>,
+    ) -> Result<Option<Box<Loan>>, Untaken> {
         self.append(publication, false)
     }
 
-    /// Appends one request, and before the first one the subscription for its answer.
-    pub(crate) fn request(&self, publication: &Publication<'_>) -> Result<(), Untaken> {
+    /// Appends one request, and before the first one the subscription for its answer. Some if the
+    /// caller is to write it.
+    pub(crate) fn request(
+        &self,
+        publication: &Publication<'_>,
+    ) -> Result<Option<Box<Loan>>, Untaken> {
         self.append(publication, true)
     }
 
@@ -95,7 +108,11 @@ impl Outgoing {
         Ok(receiver)
     }
 
-    fn append(&self, publication: &Publication<'_>, is_request: bool) -> Result<(), Untaken> {
+    fn append(
+        &self,
+        publication: &Publication<'_>,
+        is_request: bool,
+    ) -> Result<Option<Box<Loan>>, Untaken> {
         let mut state = self.lock();
         let mut pushed_out = Vec::new();
         let body_len = match state.check(publication, self.limits) {
@@ -110,11 +127,15 @@ impl Outgoing {
             state.inbox_sid = Some(sid);
         }
         state.append(publication, body_len);
-        unlock_and_wake(state);
+        let loan = state.lend(is_request);
+        match loan {
+            Some(_) => drop(state),
+            None => unlock_and_wake(state),
+        }
         for token in pushed_out {
             self.replies.fail(token, RequestErrorKind::BufferFull);
         }
-        Ok(())
+        Ok(loan)
     }
 
     /// Makes a subscription; returns its sid.
@@ -137,51 +158,56 @@ impl Outgoing {
         Ok(sid)
     }
 
-    /// Ends a subscription, now or after `max` messages; false if all are ended already.
-    pub(crate) fn unsubscribe(&self, sid: u64, max: Option<u64>) -> bool {
-        let mut state = self.lock();
-        if state.is_ending() {
-            return false;
+    /// Ends a subscription, which is done once for each; false if all are ended already.
+    pub(crate) fn unsubscribe(&self, sid: u64) -> bool {
+        let state = self.lock();
+        let goes_on = !state.is_ending();
+        if goes_on {
+            unsubscribe(state, sid, None);
         }
-        if state.phase == Phase::Connected {
-            encode::unsubscribe(&mut state.buffer, sid, max);
+        goes_on
+    }
+
+    /// Ends a subscription after `max` messages; false if all are ended already.
+    pub(crate) fn unsubscribe_after(&self, sid: u64, max: u64) -> Result<bool, NoRoom> {
+        let state = self.lock();
+        let goes_on = !state.is_ending();
+        if goes_on {
+            state.has_room(self.limits)?;
+            unsubscribe(state, sid, Some(max));
         }
-        state.ask(Command::Unsubscribe { sid, max });
-        unlock_and_wake(state);
-        true
+        Ok(goes_on)
     }
 
     /// Ends a subscription; the receiver hears when nothing more can come. None if that is so now.
-    pub(crate) fn drain_subscription(
-        &self,
-        sid: u64,
-    ) -> Option<oneshot::Receiver<Result<(), FlushErrorKind>>> {
+    pub(crate) fn drain_subscription(&self, sid: u64) -> Result<Option<Ending>, NoRoom> {
         let mut state = self.lock();
+        if !state.is_ending() {
+            state.has_room(self.limits)?;
+        }
         if state.phase != Phase::Connected {
             drop(state);
-            self.unsubscribe(sid, None);
-            return None;
+            self.unsubscribe(sid);
+            return Ok(None);
         }
         let (flushed, receiver) = oneshot::channel();
         encode::unsubscribe(&mut state.buffer, sid, None);
         state.buffer.extend_from_slice(encode::PING);
         state.ask(Command::DrainSubscription { sid, flushed });
         unlock_and_wake(state);
-        Some(receiver)
+        Ok(Some(receiver))
     }
 
     /// Asks to hear when the server has handled everything accepted so far.
-    pub(crate) fn flush(
-        &self,
-    ) -> Result<oneshot::Receiver<Result<(), FlushErrorKind>>, FlushErrorKind> {
+    pub(crate) fn flush(&self) -> Result<Result<Ending, FlushErrorKind>, NoRoom> {
         let mut state = self.lock();
+        // A caller who asks again and again while nobody answers must not fill the memory.
         match state.phase {
-            Phase::Draining | Phase::Closed => return Err(FlushErrorKind::Closed),
-            Phase::Connected | Phase::Moving => {}
-            // A caller who asks again and again while nobody answers must not fill the memory.
+            Phase::Draining | Phase::Closed => return Ok(Err(FlushErrorKind::Closed)),
+            Phase::Connected | Phase::Moving => state.has_room(self.limits)?,
             Phase::Pending | Phase::Disconnected => {
                 if state.waiting_bytes() + encode::PING.len() > self.limits.disconnected {
-                    return Err(FlushErrorKind::Disconnected);
+                    return Ok(Err(FlushErrorKind::Disconnected));
                 }
             }
         }
@@ -189,7 +215,7 @@ impl Outgoing {
         state.buffer.extend_from_slice(encode::PING);
         state.ask(Command::Flush(flushed));
         unlock_and_wake(state);
-        Ok(receiver)
+        Ok(Ok(receiver))
     }
 
     /// Lets nothing more in and finishes what is there. None if that was asked for already.
@@ -248,10 +274,10 @@ impl Outgoing {
         }
         state.messages_in_hand = std::mem::take(&mut state.messages);
         state.taken += state.messages_in_hand;
-        engine.took(state.messages_in_hand);
+        engine.took(state.messages_in_hand + std::mem::take(&mut state.untold));
         let commands = std::mem::take(&mut state.commands);
         drop(state);
-        if !writing.is_empty() {
+        if !writing.is_empty() || !commands.is_empty() {
             self.room.notify_waiters();
         }
         apply(commands, engine);
@@ -269,8 +295,16 @@ impl Outgoing {
         goes_on
     }
 
-    /// Lays the driver to sleep, unless there is something to do. `is_blocked`: it cannot write now.
-    pub(crate) fn sleep(&self, cx: &Context<'_>, is_blocked: bool) -> Rest {
+    /// Lays the driver to sleep, unless there is something to do. `is_blocked`: it cannot write now;
+    /// else callers may have the connection meanwhile. `is_timed`: its clock is set to ask for what
+    /// is unconfirmed.
+    pub(crate) fn sleep(
+        &self,
+        cx: &Context<'_>,
+        is_blocked: bool,
+        is_timed: bool,
+        connection: &mut Option<Transport>,
+    ) -> Rest {
         let mut state = self.lock();
         if !is_blocked {
             if !state.buffer.is_empty() || !state.commands.is_empty() {
@@ -280,7 +314,10 @@ impl Outgoing {
                 return Rest::Over;
             }
         }
-        state.is_blocked = is_blocked;
+        if !is_blocked && let Some(transport) = connection.take() {
+            state.place = Place::Idle(transport);
+        }
+        (state.is_blocked, state.is_timed) = (is_blocked, is_timed);
         state.driver = Some(cx.waker().clone());
         Rest::Asleep
     }
@@ -289,11 +326,12 @@ impl Outgoing {
     pub(crate) fn connected(&self, payload_max: usize, has_headers: bool, engine: &mut Engine) {
         let mut state = self.lock();
         state.close_ranks();
+        let mut refused = Vec::new();
         if payload_max < state.payload_max && !state.buffer.is_empty() {
             // One message over the server's limit would cost the connection that all are sent on.
-            state.drop_larger_than(payload_max, &self.replies);
+            refused = state.drop_larger_than(payload_max, &self.replies);
         }
-        state.taken = 0;
+        (state.taken, state.untold) = (0, 0);
         state.payload_max = payload_max;
         state.has_headers = has_headers;
         if matches!(state.phase, Phase::Pending | Phase::Disconnected) {
@@ -301,6 +339,10 @@ impl Outgoing {
         }
         let commands = std::mem::take(&mut state.commands);
         drop(state);
+        self.room.notify_waiters();
+        for token in refused {
+            self.replies.fail(token, RequestErrorKind::PayloadTooLarge);
+        }
         apply(commands, engine);
     }
 
@@ -326,7 +368,7 @@ impl Outgoing {
         state.totals.unconfirmed += unconfirmed;
         state.buffer = kept.bytes;
         state.messages = kept.messages;
-        (state.taken, state.messages_in_hand) = (0, 0);
+        (state.taken, state.untold, state.messages_in_hand) = (0, 0, 0);
         let commands = std::mem::take(&mut state.commands);
         drop(state);
         apply(commands, engine);
@@ -356,7 +398,7 @@ impl Outgoing {
         if state.phase == Phase::Moving {
             state.phase = Phase::Disconnected;
         }
-        (state.taken, state.messages_in_hand) = (0, 0);
+        (state.taken, state.untold, state.messages_in_hand) = (0, 0, 0);
     }
 
     /// The subscription for answers is gone; the next request makes it again.
@@ -374,7 +416,9 @@ impl Outgoing {
         state.clear();
         let commands = std::mem::take(&mut state.commands);
         let draining = state.draining.take();
+        let place = std::mem::take(&mut state.place);
         drop(state);
+        drop(place); // The connection, if the driver had gone to sleep.
         apply(commands, engine);
         let queued = engine.queued();
         engine.close();
@@ -398,6 +442,15 @@ pub(crate) struct Lost {
     pub(crate) tokens: Vec<u64>,
     /// How many publishes were sent and never confirmed.
     pub(crate) unconfirmed: u64,
+}
+
+/// The line and the command that end a subscription.
+fn unsubscribe(mut state: MutexGuard<'_, State>, sid: u64, max: Option<u64>) {
+    if state.phase == Phase::Connected {
+        encode::unsubscribe(&mut state.buffer, sid, max);
+    }
+    state.ask(Command::Unsubscribe { sid, max });
+    unlock_and_wake(state);
 }
 
 fn apply(commands: Vec<Asked>, engine: &mut Engine) {

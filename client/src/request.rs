@@ -12,7 +12,7 @@ use crate::error::{RequestError, RequestErrorKind};
 use crate::handle::Handle;
 use crate::message::Message;
 use crate::outgoing::Outgoing;
-use crate::publish::{checked, send};
+use crate::publish::{checked, say};
 use crate::replies::Replies;
 
 /// A request that says more than subject and payload, for
@@ -95,7 +95,7 @@ pub(crate) async fn request(
         payload,
     };
     let exchange = async {
-        send(&publication, handle, Outgoing::request).await?;
+        say(&publication, handle, Outgoing::request).await?;
         match answer.await {
             Ok(Ok(message)) => Ok(message),
             Ok(Err(kind)) => Err(RequestError::with_detail(kind, format!("{subject:?}"))),

@@ -17,6 +17,10 @@ pub(crate) struct Kept {
     pub(crate) tokens: Vec<u64>,
     /// How many were left out for their size.
     pub(crate) too_large: u64,
+    /// The tokens of the requests among those.
+    pub(crate) refused: Vec<u64>,
+    /// Of each PING that was kept: whether the publish right before it was left out.
+    pub(crate) pings: Vec<bool>,
 }
 
 impl Kept {
@@ -46,13 +50,18 @@ impl Kept {
         let limits = any_limits();
         let mut parser = ClientParser::default();
         let mut start = 0;
+        let mut is_bereft = false; // Of the publish right before it.
         // The lines are our own: an error or a remainder cannot be, and would end the walk.
         while let Ok(Step::Op { op, used }) = parser.next(&lines[start..], &limits) {
             let end = start + used;
+            let was_left_out = std::mem::take(&mut is_bereft);
             match op {
                 _ if end <= sieve.written => {}
                 ClientOp::Publish(publish) if publish.body.len() > sieve.payload_max => {
                     self.too_large += 1;
+                    is_bereft = true;
+                    self.refused
+                        .extend(publish.reply.and_then(|reply| replies.token(reply)));
                 }
                 ClientOp::Publish(publish) => {
                     self.bytes.extend_from_slice(&lines[start..end]);
@@ -61,6 +70,7 @@ impl Kept {
                         .extend(publish.reply.and_then(|reply| replies.token(reply)));
                 }
                 ClientOp::Ping if sieve.keeps_pings => {
+                    self.pings.push(was_left_out);
                     self.bytes.extend_from_slice(&lines[start..end]);
                 }
                 _ => {}
@@ -170,6 +180,17 @@ mod tests {
         kept.add_smaller(LINES.as_bytes(), 9, &Replies::new("_INBOX.x"));
         assert_eq!((kept.messages, kept.too_large), (2, 1));
         assert!(kept.bytes.windows(6).any(|bytes| bytes == b"PING\r\n"));
+        assert_eq!((kept.pings, kept.refused), (vec![false], vec![]));
+    }
+
+    #[test]
+    fn whoever_waits_for_what_is_left_out_is_known() {
+        let lines = "PUB a 2\r\nxy\r\nPING\r\nPING\r\nPUB b 1\r\nx\r\nPING\r\n\
+            PUB c _INBOX.x.7 2\r\nxy\r\n";
+        let mut kept = Kept::default();
+        kept.add_smaller(lines.as_bytes(), 1, &Replies::new("_INBOX.x"));
+        assert_eq!(kept.pings, [true, false, false]);
+        assert_eq!((kept.refused, kept.tokens), (vec![7], vec![]));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use futures_core::Stream;
 use crate::error::{FlushErrorKind, SubscribeErrorKind, UnsubscribeError, UnsubscribeErrorKind};
 use crate::handle::Handle;
 use crate::message::{Message, Subject};
+use crate::publish::when_there_is_room;
 use crate::queue::{End, Queue, Reader};
 
 /// The messages of one subscription: a stream, made by
@@ -63,20 +64,36 @@ impl Subscriber {
     ///
     /// The connection is closed, and all subscriptions with it.
     pub async fn unsubscribe(&mut self) -> Result<(), UnsubscribeError> {
-        self.end(None)
+        self.end()
     }
 
     /// Ends the subscription after `max` messages, counted from its beginning; at once if there
     /// were as many already.
     ///
-    /// Does not wait for the server. Where a publisher is fast, more than `max` may be on their way
-    /// already; no more than `max` are delivered here. The count goes on over reconnects.
+    /// Does not wait for the server, but for room where the outgoing buffer is full. Where a
+    /// publisher is fast, more than `max` may be on their way already; no more than `max` are
+    /// delivered here. The count goes on over reconnects.
     ///
     /// # Errors
     ///
     /// The connection is closed, and all subscriptions with it.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future leaves the subscription as it was.
     pub async fn unsubscribe_after(&mut self, max: u64) -> Result<(), UnsubscribeError> {
-        self.end(Some(max))
+        if max == 0 {
+            return self.end();
+        }
+        if self.reader.queue().ended().is_some() {
+            return Ok(());
+        }
+        let (outgoing, sid) = (&self.handle.shared.outgoing, self.sid);
+        let put = || outgoing.unsubscribe_after(sid, max);
+        match when_there_is_room(&self.handle, put).await {
+            true => Ok(()),
+            false => Err(UnsubscribeErrorKind::Closed.into()),
+        }
     }
 
     /// Ends the subscription and waits until nothing more can come: all that the server sent before
@@ -93,7 +110,9 @@ impl Subscriber {
         if self.reader.queue().ended().is_some() {
             return Ok(());
         }
-        let Some(flushed) = self.handle.shared.outgoing.drain_subscription(self.sid) else {
+        let (outgoing, sid) = (&self.handle.shared.outgoing, self.sid);
+        let put = || outgoing.drain_subscription(sid);
+        let Some(flushed) = when_there_is_room(&self.handle, put).await else {
             return Ok(());
         };
         match flushed.await {
@@ -143,19 +162,12 @@ impl Subscriber {
         }
     }
 
-    fn end(&self, max: Option<u64>) -> Result<(), UnsubscribeError> {
+    fn end(&self) -> Result<(), UnsubscribeError> {
         if self.reader.queue().ended().is_some() {
             return Ok(());
         }
-        if max.is_none_or(|max| max == 0) {
-            self.reader.queue().end(End::Done);
-        }
-        match self
-            .handle
-            .shared
-            .outgoing
-            .unsubscribe(self.sid, max.filter(|&max| max > 0))
-        {
+        self.reader.queue().end(End::Done);
+        match self.handle.shared.outgoing.unsubscribe(self.sid) {
             true => Ok(()),
             false => Err(UnsubscribeErrorKind::Closed.into()),
         }
@@ -172,7 +184,7 @@ impl Stream for Subscriber {
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
-        let _ = self.end(None); // Closed already: then there is nothing to end.
+        let _ = self.end(); // Closed already: then there is nothing to end.
     }
 }
 

@@ -1,8 +1,8 @@
 //! The byte stream under a connection: a TCP socket, or whatever the caller brings.
 
-use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::{fmt, io};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -16,6 +16,15 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {}
 pub(crate) enum Transport {
     Tcp(TcpStream),
     Given(Box<dyn Stream>),
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp(_) => "Tcp",
+            Self::Given(_) => "Given",
+        })
+    }
 }
 
 impl AsyncRead for Transport {

@@ -114,7 +114,7 @@ impl Driver {
         let connection = link.successor.and_then(Successor::ready)?;
         self.shared.outgoing.moved();
         self.engine.lost();
-        tokio::spawn(part(link.transport));
+        link.transport.map(part).map(tokio::spawn);
         Some(self.begin(connection, true))
     }
 }

@@ -7,6 +7,7 @@ use std::task::Waker;
 use dunlin_protocol::encode::{self, Publication};
 use tokio::sync::oneshot;
 
+use super::loan::Place;
 use crate::command::{Command, Confirmed, NewSubscription, Sink};
 use crate::error::PublishErrorKind;
 use crate::message::Subject;
@@ -49,8 +50,10 @@ pub(super) struct State {
     pub(super) messages: u64,
     /// How many publishes the driver took and has not written whole.
     pub(super) messages_in_hand: u64,
-    /// How many the driver took on this connection.
+    /// How many the driver, or a caller for it, took on this connection.
     pub(super) taken: u64,
+    /// How many of those the engine has not been told of.
+    pub(super) untold: u64,
     pub(super) commands: Vec<Asked>,
     pub(super) last_sid: u64,
     /// The subscription that answers come to, once it is made.
@@ -63,6 +66,12 @@ pub(super) struct State {
     pub(super) driver: Option<Waker>,
     /// Whether the driver sleeps because it cannot write: then a publish need not wake it.
     pub(super) is_blocked: bool,
+    /// Where the connection is.
+    pub(super) place: Place,
+    /// The driver is awake and wants it back.
+    pub(super) is_awaited: bool,
+    /// The driver's clock is set for the next PING that confirms publishes.
+    pub(super) is_timed: bool,
     /// No client and no subscriber is left.
     pub(super) is_abandoned: bool,
     pub(super) draining: Option<Draining>,
@@ -133,6 +142,10 @@ pub(crate) enum Untaken {
     Refused(PublishErrorKind),
 }
 
+/// The buffer is full; wait for room and try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoRoom;
+
 impl State {
     pub(super) fn new() -> Self {
         Self {
@@ -143,6 +156,7 @@ impl State {
             messages: 0,
             messages_in_hand: 0,
             taken: 0,
+            untold: 0,
             commands: Vec::new(),
             last_sid: 0,
             inbox_sid: None,
@@ -151,6 +165,9 @@ impl State {
             totals: Totals::default(),
             driver: None,
             is_blocked: false,
+            place: Place::default(),
+            is_awaited: false,
+            is_timed: false,
             is_abandoned: false,
             draining: None,
         }
@@ -209,6 +226,14 @@ impl State {
                     true => refused(PublishErrorKind::BufferFull),
                 }
             }
+        }
+    }
+
+    /// Whether there is room for a line without a payload, on a connection.
+    pub(super) fn has_room(&self, limits: OutgoingLimits) -> Result<(), NoRoom> {
+        match self.buffer.len() > limits.connected || self.commands.len() >= COMMANDS_MAX {
+            true => Err(NoRoom),
+            false => Ok(()),
         }
     }
 
@@ -294,12 +319,27 @@ impl State {
         sid
     }
 
-    pub(super) fn drop_larger_than(&mut self, payload_max: usize, replies: &Replies) {
+    /// Discards the publishes that are larger; those who wait to hear of one hear that. Returns the
+    /// tokens of the requests among them.
+    pub(super) fn drop_larger_than(&mut self, payload_max: usize, replies: &Replies) -> Vec<u64> {
         let mut kept = Kept::default();
         kept.add_smaller(&self.buffer, payload_max, replies);
         self.buffer = kept.bytes;
         self.messages = kept.messages;
         self.totals.discarded += kept.too_large;
+        // Commands that have a PING, in the order of the PINGs.
+        let pinged = self
+            .commands
+            .iter_mut()
+            .filter(|asked| matches!(asked.command, Command::Confirm { .. } | Command::Flush(_)));
+        for (asked, is_bereft) in pinged.zip(kept.pings) {
+            if is_bereft && let Command::Confirm { taken, .. } = &mut asked.command {
+                let (nobody, _) = oneshot::channel();
+                let taken = std::mem::replace(taken, nobody);
+                let _ = taken.send(Err(PublishErrorKind::PayloadTooLarge)); // Perhaps gone by now.
+            }
+        }
+        kept.refused
     }
 
     /// Wakes the driver if it sleeps.
@@ -314,3 +354,5 @@ impl State {
 pub(crate) const SIZE_MAX: usize = 999_999_999;
 /// The most that a line adds to its names and its body: verb, blanks, two sizes, two line ends.
 const LINE_LEN: usize = 32;
+/// How many things may be asked for before the driver looks: some megabytes. A guess.
+pub(super) const COMMANDS_MAX: usize = 16 * 1024;

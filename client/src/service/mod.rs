@@ -239,10 +239,10 @@ impl Service {
     pub async fn stop(&self) -> Result<(), ServiceError> {
         self.inner.answering.abort();
         let endpoints = self.inner.state.endpoints();
-        let ended = endpoints
-            .iter()
-            .filter_map(|one| self.inner.client.end(one.sid));
-        let ended: Vec<_> = ended.collect();
+        let mut ended = Vec::new();
+        for one in &endpoints {
+            ended.extend(self.inner.client.end(one.sid).await);
+        }
         for ended in ended {
             // One that is not answered for has ended all the same, with the client.
             if let Ok(Err(error)) = ended.await {

@@ -1,6 +1,11 @@
 //! The beginning and the end of clients.
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
 use dunlin::{ConnectOptions, DrainErrorKind, Event, PublishErrorKind, State, SubscribeErrorKind};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -101,7 +106,6 @@ fn handles_can_be_dropped_outside_of_a_runtime_and_after_it() {
 async fn any_byte_stream_will_do() {
     let (ours, theirs) = tokio::io::duplex(64);
     let serving = tokio::spawn(async move {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let mut theirs = theirs;
         theirs.write_all(INFO.as_bytes()).await.unwrap();
         theirs
@@ -119,6 +123,35 @@ async fn any_byte_stream_will_do() {
     let heard = timeout(PATIENCE, serving).await.unwrap().unwrap();
     assert!(heard.ends_with("PING\r\nPUB b 1\r\nx\r\n"), "{heard}");
     assert_eq!(events.next().await, Some(Event::Closed));
+}
+
+/// What can be read without waiting.
+fn said(stream: &mut DuplexStream) -> Vec<u8> {
+    let mut bytes = vec![0; 1000];
+    let mut cx = Context::from_waker(Waker::noop());
+    match pin!(stream.read(&mut bytes)).poll(&mut cx) {
+        Poll::Ready(len) => bytes[..len.unwrap()].to_vec(),
+        Poll::Pending => Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn what_is_published_on_an_idle_connection_is_written_by_the_call() {
+    let (ours, mut theirs) = tokio::io::duplex(1000);
+    theirs.write_all(INFO.as_bytes()).await.unwrap();
+    theirs.write_all(b"PONG\r\n").await.unwrap();
+    let client = ConnectOptions::new().connect_with(ours).await.unwrap();
+    let written_at_once = async {
+        loop {
+            while !said(&mut theirs).is_empty() {}
+            client.publish("b", "x").await.unwrap(); // Does not yield.
+            if said(&mut theirs) == b"PUB b 1\r\nx\r\n" {
+                break;
+            }
+            tokio::task::yield_now().await; // The client's task had something to do.
+        }
+    };
+    timeout(PATIENCE, written_at_once).await.unwrap();
 }
 
 #[tokio::test]

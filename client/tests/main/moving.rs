@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dunlin::{Client, ConnectOptions, Event, Events, State};
+use dunlin::{Client, ConnectOptions, Event, Events, PublishErrorKind, RequestErrorKind, State};
 use tokio::time::timeout;
 
 use super::scripted::{INFO, Peer, Scripted};
@@ -105,6 +105,47 @@ async fn a_lame_duck_that_falls_silent_is_left_with_what_it_did_not_confirm() {
     assert_eq!(event(&mut events).await, Event::Reconnected);
     assert_eq!(event(&mut events).await, Event::Unconfirmed(1));
     assert_eq!(client.statistics().unconfirmed, 1);
+}
+
+#[tokio::test]
+async fn what_is_too_large_for_the_new_server_is_told_to_whoever_waits_for_it() {
+    let (first, second) = (Scripted::start().await, Scripted::start().await);
+    let (client, mut old) = client_of(&first, &second).await;
+    old.say(LAME).await;
+    let mut new = second.accept().await;
+    new.shake_hands("INFO {\"headers\":true,\"max_payload\":4}\r\n")
+        .await;
+    old.expect("PING").await;
+    let (large, small) = ("12345", "1234");
+    let told = async {
+        tokio::join!(
+            client.publish_confirmed("b", large),
+            client.request("r", large),
+            client.publish_confirmed("b", small),
+            client.flush(),
+        )
+    };
+    let rest = async {
+        old.say("PONG\r\n").await;
+        let mut pings = 0;
+        while pings < 3 {
+            match &*new.line().await {
+                "PING" => {
+                    new.say("PONG\r\n").await;
+                    pings += 1;
+                }
+                "PUB b 4" => new.expect(small).await,
+                line => assert!(line.starts_with("SUB _INBOX."), "{line}"),
+            }
+        }
+    };
+    let ((confirmed, answer, other, flushed), ()) = tokio::join!(told, rest);
+    let kind = confirmed.unwrap_err().kind();
+    assert_eq!(kind, PublishErrorKind::PayloadTooLarge);
+    let kind = answer.unwrap_err().kind();
+    assert_eq!(kind, RequestErrorKind::PayloadTooLarge);
+    assert!(other.is_ok() && flushed.is_ok());
+    assert_eq!(client.statistics().discarded, 2);
 }
 
 #[tokio::test]
