@@ -1,18 +1,20 @@
 //! What waits for a slow reader, subscription by subscription: `/slowz` reads it out of what waits,
 //! and counts nothing before somebody asks.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dunlin_tests::{Client, Options, Running, fetch_json};
 use serde_json::Value;
 
 use crate::BETWEEN_LOOKS;
-use crate::watching::{start, until_metric};
+use crate::watching::{metrics, start, until_metric};
 
 against_ours! {
     what_waits_is_told_for_each_subscription
     what_waits_for_a_subscription_that_is_over_is_told
     a_look_at_what_moves_adds_up
+    how_long_a_message_took_is_seen
 }
 
 const SIZE: usize = 16 * 1024;
@@ -93,6 +95,37 @@ async fn a_look_at_what_moves_adds_up() {
     assert_eq!(
         (sum(&reader), number(&reader, "unattributed_bytes")),
         (0, 0)
+    );
+}
+
+async fn how_long_a_message_took_is_seen() {
+    let (server, mut slow, _publisher) = stalled("other 1").await;
+    let before = metrics(&server).await;
+    while number(&slowest(&server).await, "oldest_ms") <= 300 {
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+    for _ in 0..512 {
+        slow.message().await;
+    }
+    let late = |found: &BTreeMap<String, f64>| {
+        let up_to = |bound: &str| {
+            found[&format!("dunlin_delivery_latency_seconds_bucket{{le=\"{bound}\"}}")]
+        };
+        up_to("+Inf") - up_to("0.25")
+    };
+    assert_eq!(late(&before), 0.0, "{before:?}");
+    while late(&metrics(&server).await) < 1.0 {
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+    let after = metrics(&server).await;
+    let grown = |name: &str| after[name] - before[name];
+    assert!(
+        grown("dunlin_delivery_latency_seconds_sum") > 0.25,
+        "{after:?}"
+    );
+    assert!(
+        grown("dunlin_delivery_latency_seconds_count") >= 1.0,
+        "{after:?}"
     );
 }
 

@@ -13,7 +13,7 @@ use crate::http::{self, Gate, Keys, MonitorOptions, Request, Serving};
 use crate::monitor::{Facts, Monitor};
 use crate::net::{Encryption, Prepared, TlsError, TlsOptions, bind, keep_fresh};
 use crate::options::Builder;
-use crate::peer::{Access, Host};
+use crate::peer::{Access, Host, Latency};
 
 /// How long an encrypted connection may take to agree on how, as the reference server has it.
 const TLS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);
@@ -76,13 +76,14 @@ impl Bound {
     pub(crate) fn serve(
         self,
         host: Arc<Host>,
+        latency: Arc<Latency>,
         port: u16,
         builder: &Builder,
         access: &Access,
         info: &Info,
     ) -> Monitoring {
         let told = facts(&self.host, self.address, port, builder, access, info);
-        let monitor = Monitor::new(host, told, tokio::time::Instant::now().into_std());
+        let monitor = Monitor::new(host, latency, told, tokio::time::Instant::now().into_std());
         let encryption = self.encryption;
         let keys = encryption
             .clone()

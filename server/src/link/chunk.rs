@@ -11,6 +11,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::ceiling::{Ceiling, Held, STEP};
+use super::latency::{Latency, SAMPLE_INTERVAL};
 use super::queue::Segment;
 use super::sync::Mutex;
 
@@ -34,6 +35,7 @@ const POOL_MAX: usize = 4096;
 pub(crate) struct Pool {
     shelves: Mutex<Shelves>,
     ceiling: Ceiling,
+    latency: Arc<Latency>,
 }
 
 /// Empty pieces, by size; every one has exactly that capacity.
@@ -46,12 +48,19 @@ struct Shelves {
 }
 
 impl Pool {
-    /// A pool for outboxes that may hold `pending_total_max` bytes together.
-    pub(crate) fn new(pending_total_max: usize) -> Self {
+    /// A pool for outboxes that may hold `pending_total_max` bytes together, whose samples are
+    /// timed by `clock`.
+    pub(crate) fn new(pending_total_max: usize, clock: fn() -> Instant) -> Self {
         Self {
             shelves: Mutex::default(),
             ceiling: Ceiling::new(pending_total_max),
+            latency: Arc::new(Latency::new(clock)),
         }
+    }
+
+    /// How long messages take.
+    pub(crate) fn latency(&self) -> Arc<Latency> {
+        Arc::clone(&self.latency)
     }
 
     /// What all outboxes hold, and may.
@@ -88,6 +97,8 @@ pub(crate) struct Chunks {
     lists: Vec<Vec<Segment>>,
     /// The time of the round that writes.
     now: Instant,
+    /// When the next sample of latency is due.
+    sample_at: Instant,
     /// What has gone into outboxes and not been told of, in bytes; below zero: come back.
     untold: isize,
     /// All outboxes together held too much when last told.
@@ -101,6 +112,7 @@ impl Chunks {
             shelves: Shelves::default(),
             lists: Vec::new(),
             now: Instant::now(),
+            sample_at: Instant::now(),
             untold: 0,
             is_over: false,
         }
@@ -113,6 +125,18 @@ impl Chunks {
 
     pub(crate) fn now(&self) -> Instant {
         self.now
+    }
+
+    /// Whether somebody is to look how long what it writes has taken.
+    pub(super) fn is_sample_due(&self) -> bool {
+        self.now >= self.sample_at
+    }
+
+    /// What was read at `start` has been written now.
+    #[cold]
+    pub(super) fn sample(&mut self, start: Instant) {
+        self.sample_at = self.now + SAMPLE_INTERVAL;
+        self.pool.latency.note(start);
     }
 
     /// Makes sure that the next [`Chunks::take`] needs no lock: it happens under one.

@@ -9,6 +9,7 @@ mod backlog;
 mod ceiling;
 mod chunk;
 mod lag;
+mod latency;
 #[cfg(all(test, model))]
 pub(crate) mod models;
 mod origin;
@@ -30,6 +31,7 @@ pub(crate) use ceiling::Relief;
 pub(crate) use chunk::{Chunks, Pool};
 pub use lag::Lag;
 pub(crate) use lag::LagRule;
+pub(crate) use latency::{Latency, Samples};
 pub(crate) use origin::{Cookies, Origin, Secured};
 pub(crate) use outbox::{Flushed, Outbox, Refused, Status, Writing};
 pub(crate) use queue::{Dropped, From, Front, Sight, Thinned};

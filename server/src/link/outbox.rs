@@ -145,6 +145,10 @@ impl<W: ?Sized + Wire> Outbox<W> {
         state.is_writing = true;
         while !state.queue.is_empty() || self.wire.is_behind() {
             let mut segments = state.queue.take();
+            let sampled = match chunks.is_sample_due() {
+                true => state.queue.front(&segments),
+                false => None,
+            };
             drop(state);
             let written = match segments.is_empty() {
                 true => Ok(None), // Only what the wire holds is left.
@@ -153,6 +157,9 @@ impl<W: ?Sized + Wire> Outbox<W> {
             let taken = written.as_ref().map_or(0, |taken| taken.unwrap_or(0));
             let written = written.and_then(|taken| self.wire.try_drain().map(|()| taken));
             segments.advance(taken, chunks);
+            if let Some((came, _)) = sampled.filter(|(_, len)| *len <= taken) {
+                chunks.sample(came);
+            }
             state = self.state.lock();
             state.put_back(segments, taken, chunks);
             match written {

@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::latency::Histogram;
 use super::{Monitor, process};
 use crate::peer::{Denied, Reason, Standstills};
 
@@ -58,6 +59,9 @@ impl Monitor {
         self.tell_routing(ours);
         self.tell_losses(ours);
         self.tell_waiting(ours, now);
+        let help = "From the socket of the publisher to that of the reader, by samples";
+        let latency = Histogram(self.latency.samples());
+        ours.register_with_unit("delivery_latency", help, Unit::Seconds, latency);
         self.tell_process(&mut registry);
         let mut page = String::new();
         text::encode(&mut page, &registry)?;

@@ -13,6 +13,7 @@ mod facts;
 mod healthz;
 mod history;
 mod json;
+mod latency;
 mod links;
 mod metrics;
 mod process;
@@ -37,7 +38,7 @@ pub(crate) use history::SAMPLE_INTERVAL;
 pub(crate) use json::{compact, pretty};
 pub(crate) use query::Query;
 
-use crate::peer::{Host, Standstills};
+use crate::peer::{Host, Latency, Standstills};
 use history::History;
 use process::Process;
 use requests::Requests;
@@ -51,6 +52,7 @@ const SYSTEM_ACCOUNT: &str = "$SYS";
 /// Everything there is to be told of one server.
 pub(crate) struct Monitor {
     host: Arc<Host>,
+    latency: Arc<Latency>,
     facts: RwLock<Arc<Facts>>,
     clock: Clock,
     process: Process,
@@ -61,9 +63,15 @@ pub(crate) struct Monitor {
 }
 
 impl Monitor {
-    pub(crate) fn new(host: Arc<Host>, facts: Facts, now: Instant) -> Arc<Self> {
+    pub(crate) fn new(
+        host: Arc<Host>,
+        latency: Arc<Latency>,
+        facts: Facts,
+        now: Instant,
+    ) -> Arc<Self> {
         Arc::new(Self {
             host,
+            latency,
             facts: RwLock::new(Arc::new(facts)),
             clock: Clock::new(now),
             process: Process::new(),

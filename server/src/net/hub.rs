@@ -14,6 +14,8 @@ use super::presence::Presence;
 use super::stir::Stir;
 use super::timers::Timers;
 use super::worker::{Worker, Workers};
+#[cfg(feature = "http")]
+use crate::link::Latency;
 use crate::link::{Background, Outbox, Pool};
 
 /// How often memory that lies about is halved: nine tenths of what a flood took are given back
@@ -80,7 +82,8 @@ impl Hub {
     ///
     /// Outside a runtime.
     pub(crate) fn start(bounds: Bounds) -> (Arc<Self>, AllGone) {
-        let pool = Arc::new(Pool::new(bounds.pending_total_max));
+        let clock = || tokio::time::Instant::now().into_std();
+        let pool = Arc::new(Pool::new(bounds.pending_total_max, clock));
         let (alive, gone) = mpsc::channel(1);
         let cores = std::thread::available_parallelism().map_or(2, |cores| cores.get());
         let hub = Arc::new(Self {
@@ -228,6 +231,12 @@ impl Hub {
         self.stir.settle();
         let are_idle = self.workers.tidy();
         self.pool.trim() && are_idle
+    }
+
+    /// How long messages take.
+    #[cfg(feature = "http")]
+    pub(crate) fn latency(&self) -> Arc<Latency> {
+        self.pool.latency()
     }
 
     /// Leaves small writes to the end of what is ready, on threads that tell.

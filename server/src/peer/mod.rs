@@ -30,7 +30,7 @@ pub(crate) use crate::auth::{
 };
 pub(crate) use crate::bus::{Delivery, Message, Piece, RUN_MAX, Run, Sink, Subscription};
 pub use crate::link::Lag;
-pub(crate) use crate::link::{Backlog, LagRule, Reason, Secured, Wakes};
+pub(crate) use crate::link::{Backlog, LagRule, Latency, Reason, Samples, Secured, Wakes};
 pub(crate) use admitted::Admitted;
 pub(crate) use ended::Ended;
 use events::Events;

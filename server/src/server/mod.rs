@@ -83,7 +83,15 @@ impl Server {
         #[cfg(feature = "http")]
         let monitoring = monitoring.map(|bound| {
             let host = Arc::clone(&host);
-            bound.serve(host, address.port(), &options, &terms.access, &terms.info)
+            let port = address.port();
+            bound.serve(
+                host,
+                hub.latency(),
+                port,
+                &options,
+                &terms.access,
+                &terms.info,
+            )
         });
         #[cfg(feature = "http")]
         {

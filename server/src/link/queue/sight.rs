@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Data, Queue, Segment};
+use super::{Data, Queue, Segment, Segments};
 
 /// The most that is copied of one chunk: larger ones hold one message each.
 const COPY_MAX: usize = 64 * 1024;
@@ -76,12 +76,27 @@ impl Queue {
         is_found
     }
 
+    /// When the first of `segments`, which were here, came, and how much of it is left with the
+    /// payload behind it, in bytes; if it is of a message.
+    #[cold]
+    pub(in crate::link) fn front(&self, segments: &Segments) -> Option<(Instant, usize)> {
+        let first = segments.0.first()?;
+        if first.begins_message() && first.messages == 0 {
+            return None;
+        }
+        let payload = segments.0.get(1).filter(|second| !second.begins_message());
+        let left = first.left().len() + payload.map_or(0, |payload| payload.left().len());
+        Some((self.came(first)?, left))
+    }
+
     /// How long `segment` has waited.
     pub(super) fn waited(&self, segment: &Segment, now: Instant) -> Duration {
-        let first = self
-            .filled
-            .map(|filled| filled + Duration::from_millis(u64::from(segment.age)));
-        first.map_or(Duration::ZERO, |first| now.saturating_duration_since(first))
+        let came = self.came(segment);
+        came.map_or(Duration::ZERO, |came| now.saturating_duration_since(came))
+    }
+
+    fn came(&self, segment: &Segment) -> Option<Instant> {
+        Some(self.filled? + Duration::from_millis(u64::from(segment.age)))
     }
 }
 
