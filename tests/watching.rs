@@ -37,6 +37,11 @@ async fn the_metrics_are_open_metrics() {
         page.head
     );
     assert!(page.body.ends_with("# EOF\n"), "{}", page.body);
+    assert!(
+        page.body.contains("\ndunlin_build_info{server_id=\"N"),
+        "{}",
+        page.body
+    );
     let mut family = String::new();
     for line in page.body.lines() {
         let words: Vec<_> = line.splitn(4, ' ').collect();
@@ -143,7 +148,14 @@ async fn a_slow_reader_is_told_by_name() {
     let found = metrics(&server).await;
     assert!(found["dunlin_pending_bytes"] > MB as f64, "{found:?}");
     assert_eq!(found["dunlin_stalled_connections"], 1.0);
-    assert!(found["dunlin_reader_stalls_total"] >= 1.0, "{found:?}");
+    for (name, least) in [
+        ("dunlin_reader_stalls_total", 1.0),
+        ("dunlin_pending_messages", 65.0),
+        ("dunlin_pending_bytes_max", MB as f64),
+    ] {
+        assert!(found[name] >= least, "{name}: {found:?}");
+    }
+    assert_eq!(found["dunlin_pending_bytes_limit"], 64.0 * MB as f64);
     let high_water = found["dunlin_pending_high_water_bytes"];
     assert!(high_water >= found["dunlin_pending_bytes"], "{found:?}");
     let connz = fetch_json(server.monitor(), "/connz?sort=pending").await;
@@ -154,6 +166,10 @@ async fn a_slow_reader_is_told_by_name() {
     {
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
+    let found = metrics(&server).await;
+    assert!(found["dunlin_oldest_pending_seconds"] > 0.1, "{found:?}");
+    let stalled = found["dunlin_reader_stalled_seconds_total"];
+    assert!(stalled > 0.1, "{found:?}");
 }
 
 async fn a_reader_that_was_cut_is_told_with_what_it_lost() {
@@ -242,6 +258,8 @@ async fn a_tap_shows_messages_and_is_nobody() {
             .as_u64()
             .expect("a number");
     }
+    let counted = metrics(&server).await["dunlin_stream_events_missed_total"];
+    assert!(counted >= missed as f64, "{counted} counted, {missed} told");
     drop(tap);
     while fetch_json(server.monitor(), "/varz").await["subscriptions"] != 1 {
         tokio::time::sleep(BETWEEN_LOOKS).await; // The client's own inbox is left.

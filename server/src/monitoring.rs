@@ -10,10 +10,15 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use crate::http::{self, Gate, Keys, MonitorOptions, Request, Serving};
-use crate::monitor::{Facts, Monitor};
+use crate::monitor::{Certificate, Facts, Monitor};
 use crate::net::{Encryption, Prepared, TlsError, TlsOptions, bind, keep_fresh};
 use crate::options::Builder;
 use crate::peer::{Access, Host, Latency};
+
+/// The listener for clients, and the two others, as metrics name them.
+pub(crate) use crate::monitor::CLIENTS;
+pub(crate) const WEBSOCKET: &str = "websocket";
+const PAGES: &str = "monitor";
 
 /// How long an encrypted connection may take to agree on how, as the reference server has it.
 const TLS_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);
@@ -33,6 +38,14 @@ pub(crate) enum Failure {
     Listen(String, io::Error),
     /// It cannot be encrypted.
     Tls(TlsError),
+}
+
+/// What there is to be told of.
+pub(crate) struct Sources {
+    pub(crate) host: Arc<Host>,
+    pub(crate) latency: Arc<Latency>,
+    /// What encrypts each listener, but for this one.
+    pub(crate) encryptions: Vec<(&'static str, Arc<Encryption>)>,
 }
 
 /// A monitoring port that is open.
@@ -72,19 +85,26 @@ impl Bound {
         }))
     }
 
-    /// Begins to serve what there is to tell of `host`, which listens on `port`.
+    /// Begins to serve what there is to tell of `sources`; clients come to `port`.
     pub(crate) fn serve(
         self,
-        host: Arc<Host>,
-        latency: Arc<Latency>,
+        sources: Sources,
         port: u16,
         builder: &Builder,
         access: &Access,
         info: &Info,
     ) -> Monitoring {
         let told = facts(&self.host, self.address, port, builder, access, info);
-        let monitor = Monitor::new(host, latency, told, tokio::time::Instant::now().into_std());
         let encryption = self.encryption;
+        let own = encryption.clone().map(|it| (PAGES, it));
+        let certificates = sources.encryptions.into_iter().chain(own);
+        let certificates = certificates.map(|(listener, encryption)| Certificate {
+            listener,
+            ends: Box::new(move || encryption.certificate_ends()),
+        });
+        let now = tokio::time::Instant::now().into_std();
+        let Sources { host, latency, .. } = sources;
+        let monitor = Monitor::new(host, latency, certificates.collect(), told, now);
         let keys = encryption
             .clone()
             .map(|encryption| Keys::new(move || encryption.config()));
@@ -216,7 +236,6 @@ fn facts(
     let options = options.unwrap_or_else(|| MonitorOptions::port(monitor_address.port()));
     let (host, port) = builder.told_address(port);
     let tls = builder.tls.as_ref();
-    let certificates = tls.and_then(|tls| tls.check().ok());
     Facts {
         server_id: info.server_id.clone(),
         server_name: info.server_name.clone(),
@@ -254,7 +273,6 @@ fn facts(
         metadata: builder.metadata.clone(),
         configured_at: SystemTime::now(),
         config_digest: options.config_digest,
-        certificate_ends: certificates.map(|found| found.not_after),
         websocket: builder.websocket.as_ref().map(|websocket| {
             let host = websocket.host.clone().unwrap_or(builder.host.clone());
             (host, websocket.port)

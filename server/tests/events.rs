@@ -194,7 +194,10 @@ async fn a_plain_user_hears_of_slow_readers_if_it_may() {
 #[tokio::test]
 async fn a_flood_of_events_is_bounded_and_what_is_missing_is_told() {
     let events = EventOptions::default().only([Event::Subscribed]);
-    let server = start(Server::builder(), events).await;
+    let builder = Server::builder();
+    #[cfg(feature = "http")]
+    let builder = builder.monitor(dunlin_server::MonitorOptions::port(0));
+    let server = start(builder, events).await;
     let mut watcher = Client::connect(&server, "").await;
     watcher.does("SUB dunlin.event.subscribed 1\r\n").await;
     let mut client = Client::connect(&server, "").await;
@@ -221,4 +224,27 @@ async fn a_flood_of_events_is_bounded_and_what_is_missing_is_told() {
     }
     assert_eq!(told + missed, FLOOD);
     assert!(missed > 0 && told >= 1024, "{told} told, {missed} missed");
+    #[cfg(feature = "http")]
+    {
+        let page = metrics(&server).await;
+        let counted = |name: &str| {
+            let line = page.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap().trim().parse::<u64>().unwrap()
+        };
+        assert_eq!(counted("dunlin_events_missed_total "), missed);
+        assert!(counted("dunlin_events_total ") >= told, "{page}");
+    }
+}
+
+/// The page for Prometheus.
+#[cfg(feature = "http")]
+async fn metrics(server: &Server) -> String {
+    let stream = TcpStream::connect(server.monitor_addr().unwrap()).await;
+    let mut stream = stream.unwrap();
+    let request = b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut page = String::new();
+    let read = timeout(PATIENCE, stream.read_to_string(&mut page)).await;
+    read.unwrap().unwrap();
+    page
 }

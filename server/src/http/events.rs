@@ -13,6 +13,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use futures_core::Stream;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::pages::text;
@@ -31,6 +32,7 @@ const LOOK_MAX: usize = 4 * 1024 * 1024;
 #[derive(Clone)]
 pub(super) struct Feed {
     latest: watch::Receiver<Bytes>,
+    monitor: Arc<Monitor>,
     places: Arc<Semaphore>,
 }
 
@@ -42,6 +44,7 @@ impl Feed {
         alive: super::Alive,
     ) -> Self {
         let (sender, latest) = watch::channel(Bytes::new());
+        let watched = Arc::clone(&monitor);
         tokio::spawn(async move {
             let _alive = alive;
             loop {
@@ -58,7 +61,11 @@ impl Feed {
             }
         });
         let places = Arc::new(Semaphore::new(STREAMS_MAX));
-        Self { latest, places }
+        Self {
+            latest,
+            monitor: watched,
+            places,
+        }
     }
 
     /// A place for one stream, if there is one.
@@ -73,22 +80,35 @@ impl Feed {
     /// A stream of what happens from now on.
     pub(super) fn stream(&self, place: OwnedSemaphorePermit) -> Response {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let mut latest = self.latest.clone();
+        let latest = self.latest.clone();
+        let monitor = Arc::clone(&self.monitor);
         tokio::spawn(async move {
             let _place = place;
-            // Ends with the server, or with the reader.
-            loop {
-                let event = latest.borrow_and_update().clone();
-                if !event.is_empty() && sender.send(event).await.is_err() {
-                    return;
-                }
-                tokio::select! {
-                    changed = latest.changed() => if changed.is_err() { return },
-                    () = sender.closed() => return,
-                }
-            }
+            pass_on(latest, sender, || monitor.note_missed(1)).await;
         });
         response(receiver)
+    }
+}
+
+/// Passes each event on, or notes that it was missed, until the server or the reader has gone.
+async fn pass_on(
+    mut latest: watch::Receiver<Bytes>,
+    sender: mpsc::Sender<Bytes>,
+    note_missed: impl Fn(),
+) {
+    loop {
+        let event = latest.borrow_and_update().clone();
+        if !event.is_empty() {
+            match sender.try_send(event) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => note_missed(),
+                Err(TrySendError::Closed(_)) => return,
+            }
+        }
+        tokio::select! {
+            changed = latest.changed() => if changed.is_err() { return },
+            () = sender.closed() => return,
+        }
     }
 }
 
@@ -135,5 +155,33 @@ impl Stream for Events {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.poll_recv(cx).map(|event| event.map(Ok))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_stream_does_not_take_is_counted_and_holds_nothing_up() {
+        let (told, latest) = watch::channel(Bytes::new());
+        let (sender, mut receiver) = mpsc::channel(2);
+        let missed = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&missed);
+        let note = move || _ = counted.fetch_add(1, Ordering::Relaxed);
+        let passing = tokio::spawn(pass_on(latest, sender, note));
+        for number in 0..5 {
+            told.send_replace(event("now", number.to_string().as_bytes()));
+            tokio::task::yield_now().await; // The other task runs until it waits.
+        }
+        assert_eq!(missed.load(Ordering::Relaxed), 3);
+        for number in 0..2 {
+            let expected = event("now", number.to_string().as_bytes());
+            assert_eq!(receiver.recv().await, Some(expected));
+        }
+        drop(receiver);
+        passing.await.unwrap();
     }
 }

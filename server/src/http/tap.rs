@@ -52,7 +52,7 @@ struct Tap {
 
 /// Opens a tap on `filter` for `visitor`.
 pub(super) fn open(
-    monitor: &Monitor,
+    monitor: &Arc<Monitor>,
     visitor: &Visitor,
     filter: &str,
     place: OwnedSemaphorePermit,
@@ -81,8 +81,10 @@ pub(super) fn open(
         };
     }
     let (sender, receiver) = mpsc::channel(4);
+    let counted = Arc::clone(monitor);
     tokio::spawn(async move {
-        show(waiting, &missed, &sender).await;
+        show(waiting, &missed, &counted, &sender).await;
+        counted.note_missed(missed.load(Ordering::Relaxed));
         peer.leave();
         drop(place);
     });
@@ -93,6 +95,7 @@ pub(super) fn open(
 async fn show(
     mut waiting: mpsc::Receiver<Shown>,
     missed: &AtomicU64,
+    monitor: &Monitor,
     sender: &mpsc::Sender<Bytes>,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
@@ -103,6 +106,7 @@ async fn show(
             () = tokio::time::sleep(QUIET_MAX) => {}
         }
         let missed = missed.swap(0, Ordering::Relaxed);
+        monitor.note_missed(missed);
         let told = serde_json::json!({ "messages": batch, "missed": missed });
         batch.clear();
         if sender

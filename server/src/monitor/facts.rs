@@ -38,8 +38,6 @@ pub(crate) struct Facts {
     pub(crate) configured_at: SystemTime,
     /// `sha256:` and the digest of the configuration file; empty without one.
     pub(crate) config_digest: String,
-    /// When the first certificate that is served expires.
-    pub(crate) certificate_ends: Option<SystemTime>,
     /// The WebSocket listener, if there is one.
     pub(crate) websocket: Option<(String, u16)>,
 }

@@ -5,13 +5,13 @@
 //! listed in docs/monitoring.md, and stay.
 
 use std::fmt::Error;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
@@ -76,11 +76,7 @@ impl Monitor {
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ];
         registry.register("build", "Who the server is", Info::new(info));
-        if let Some(ends) = facts.certificate_ends {
-            let help = "When the first certificate that is served expires, since 1970";
-            let ends = ConstGauge::new(since_epoch(ends));
-            registry.register_with_unit("certificate_expiry", help, Unit::Seconds, ends);
-        }
+        self.tell_certificates(registry);
         let limits = [
             (
                 "connections_max",
@@ -101,6 +97,18 @@ impl Monitor {
         for (name, help, value) in limits {
             registry.register(name, help, ConstGauge::new(value as i64));
         }
+    }
+
+    fn tell_certificates(&self, registry: &mut Registry) {
+        let family = Family::<Label, Gauge<f64, AtomicU64>>::default();
+        for certificate in &self.certificates {
+            if let Some(ends) = (certificate.ends)() {
+                let label = [("listener", certificate.listener.to_owned())];
+                family.get_or_create(&label).set(since_epoch(ends));
+            }
+        }
+        let help = "When the first certificate that a listener shows expires, since 1970";
+        registry.register_with_unit("certificate_expiry", help, Unit::Seconds, family);
     }
 
     fn tell_traffic(&self, registry: &mut Registry) {
@@ -189,6 +197,11 @@ impl Monitor {
                 "events_missed",
                 "Events for which there was no room",
                 missed_events,
+            ),
+            (
+                "stream_events_missed",
+                "Events and messages that dashboards and taps did not take in time",
+                self.missed.load(Ordering::Relaxed),
             ),
         ] {
             registry.register(name, help, ConstCounter::new(value));

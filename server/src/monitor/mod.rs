@@ -28,7 +28,8 @@ mod tree;
 mod varz;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -49,10 +50,22 @@ const GLOBAL_ACCOUNT: &str = "$G";
 /// The account of the server's own events.
 const SYSTEM_ACCOUNT: &str = "$SYS";
 
+/// The listener for clients, as metrics name it.
+pub(crate) const CLIENTS: &str = "client";
+
+/// The certificate of one listener.
+pub(crate) struct Certificate {
+    /// Which of the few there are.
+    pub(crate) listener: &'static str,
+    /// Tells when it expires, while connections are encrypted: it may be renewed at any time.
+    pub(crate) ends: Box<dyn Fn() -> Option<SystemTime> + Send + Sync>,
+}
+
 /// Everything there is to be told of one server.
 pub(crate) struct Monitor {
     host: Arc<Host>,
     latency: Arc<Latency>,
+    certificates: Vec<Certificate>,
     facts: RwLock<Arc<Facts>>,
     clock: Clock,
     process: Process,
@@ -60,24 +73,29 @@ pub(crate) struct Monitor {
     history: History,
     /// What was told last.
     stood: Mutex<Standstills>,
+    /// Events that streams of the monitoring port did not take in time.
+    missed: AtomicU64,
 }
 
 impl Monitor {
     pub(crate) fn new(
         host: Arc<Host>,
         latency: Arc<Latency>,
+        certificates: Vec<Certificate>,
         facts: Facts,
         now: Instant,
     ) -> Arc<Self> {
         Arc::new(Self {
             host,
             latency,
+            certificates,
             facts: RwLock::new(Arc::new(facts)),
             clock: Clock::new(now),
             process: Process::new(),
             requests: Requests::default(),
             history: History::default(),
             stood: Mutex::default(),
+            missed: AtomicU64::new(0),
         })
     }
 
@@ -89,6 +107,18 @@ impl Monitor {
     /// Lets something else be configured from now on.
     pub(crate) fn set_facts(&self, facts: Facts) {
         *self.facts.write() = Arc::new(facts);
+    }
+
+    /// Counts events that a stream did not take in time.
+    pub(crate) fn note_missed(&self, events: u64) {
+        self.missed.fetch_add(events, Ordering::Relaxed);
+    }
+
+    /// When the certificate expires that `listener` shows now, if it shows any.
+    fn certificate_ends(&self, listener: &str) -> Option<SystemTime> {
+        let mut known = self.certificates.iter();
+        let known = known.find(|certificate| certificate.listener == listener)?;
+        (known.ends)()
     }
 
     /// Counts a request for the page at `path`, which is one of ours.

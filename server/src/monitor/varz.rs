@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::time::{stamp, uptime};
-use super::{Monitor, SYSTEM_ACCOUNT, process};
+use super::{CLIENTS, Monitor, SYSTEM_ACCOUNT, process};
 use crate::peer::Statistics;
 
 /// What belongs to something that does not exist here: `{}`.
@@ -178,7 +178,7 @@ impl Monitor {
             slow_consumer_stats: ByKind::of_clients(statistics.slow_consumers),
             stale_connection_stats: ByKind::of_clients(statistics.stale_connections),
             disk_io_wait_stats: Waits::default(),
-            tls_cert_not_after: facts.certificate_ends.map(stamp),
+            tls_cert_not_after: self.certificate_ends(CLIENTS).map(stamp),
         }
     }
 }

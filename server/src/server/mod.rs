@@ -22,7 +22,7 @@ use crate::events;
 #[cfg(feature = "http")]
 use crate::http::Request;
 #[cfg(feature = "http")]
-use crate::monitoring::{Bound, Monitoring};
+use crate::monitoring::{Bound, CLIENTS, Monitoring, Sources, WEBSOCKET};
 pub use crate::net::Batching;
 use crate::net::{AllGone, Bounds, Encryption, Hub, Listener, Pipe};
 use crate::options::{Builder, WriteTimeout};
@@ -82,16 +82,9 @@ impl Server {
         let way = assemble::way(&options, address.port());
         #[cfg(feature = "http")]
         let monitoring = monitoring.map(|bound| {
-            let host = Arc::clone(&host);
+            let sources = sources(&host, &hub, &encryption, websocket.as_ref());
             let port = address.port();
-            bound.serve(
-                host,
-                hub.latency(),
-                port,
-                &options,
-                &terms.access,
-                &terms.info,
-            )
+            bound.serve(sources, port, &options, &terms.access, &terms.info)
         });
         #[cfg(feature = "http")]
         {
@@ -260,6 +253,23 @@ impl Drop for Server {
         if let Some(monitoring) = &self.monitoring {
             monitoring.stop();
         }
+    }
+}
+
+/// What the monitoring port is to tell of.
+#[cfg(feature = "http")]
+fn sources(
+    host: &Arc<Host>,
+    hub: &Hub,
+    encryption: &Arc<Encryption>,
+    websocket: Option<&websocket::Bound>,
+) -> Sources {
+    let websocket = websocket.map(|bound| (WEBSOCKET, bound.encryption()));
+    let clients = (CLIENTS, Arc::clone(encryption));
+    Sources {
+        host: Arc::clone(host),
+        latency: hub.latency(),
+        encryptions: websocket.into_iter().chain([clients]).collect(),
     }
 }
 

@@ -104,6 +104,12 @@ pub(super) async fn bind(options: &Builder) -> Result<Option<Bound>, StartError>
 }
 
 impl Bound {
+    /// What encrypts it.
+    #[cfg(feature = "http")]
+    pub(super) fn encryption(&self) -> Arc<Encryption> {
+        Arc::clone(&self.encryption)
+    }
+
     /// Begins to serve.
     pub(super) fn listen(self, server: &Server) -> WebsocketPort {
         let port = WebsocketPort {

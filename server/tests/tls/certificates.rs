@@ -35,6 +35,13 @@ impl Authority {
         self.vouch(CertificateParams::new(names).unwrap())
     }
 
+    /// A certificate for a server, until the beginning of `year`.
+    pub(crate) fn server_until(&self, year: i32) -> Pair {
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        self.vouch(params)
+    }
+
     /// A certificate for a client with these names, and with this subject.
     pub(crate) fn client(&self, names: Vec<SanType>, subject: &[(DnType, &str)]) -> Pair {
         let mut params = CertificateParams::new(Vec::new()).unwrap();

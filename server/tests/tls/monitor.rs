@@ -1,10 +1,13 @@
 //! The monitoring pages over HTTPS.
 
-use dunlin_server::{MonitorOptions, Server, TlsOptions};
+use std::path::Path;
+use std::time::Duration;
+
+use dunlin_server::{MonitorOptions, Server, TlsOptions, WebsocketOptions};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::certificates::Authority;
+use crate::certificates::{Authority, Pair};
 use crate::client::{Knows, Log, options, soon};
 
 async fn serve(tls: TlsOptions) -> Server {
@@ -73,6 +76,94 @@ async fn another_certificate_holds_after_a_reload() {
     server.reload(builder).unwrap();
     assert!(Knows::of(&old).encrypt(dial(&server).await).await.is_err());
     assert!(Knows::of(&new).encrypt(dial(&server).await).await.is_ok());
+}
+
+/// The first second of a year, as metrics tell it.
+fn begins(year: &str) -> &str {
+    match year {
+        "2031" => "1924992000.0",
+        "2032" => "1956528000.0",
+        "2033" => "1988150400.0",
+        other => panic!("{other}"),
+    }
+}
+
+fn files(folder: &Path) -> TlsOptions {
+    TlsOptions::new().cert_file(folder.join("cert.pem"), folder.join("key.pem"))
+}
+
+fn write(folder: &Path, pair: &Pair) {
+    std::fs::write(folder.join("cert.pem"), &pair.cert).unwrap();
+    std::fs::write(folder.join("key.pem"), &pair.key).unwrap();
+}
+
+async fn until_told(server: &Server, listener: &str, year: &str) {
+    let wanted = format!(
+        "\ndunlin_certificate_expiry_seconds{{listener=\"{listener}\"}} {}\n",
+        begins(year)
+    );
+    let told = async {
+        while !get(dial(server).await, "/metrics").await.contains(&wanted) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    soon(told).await;
+}
+
+#[tokio::test]
+async fn the_metrics_tell_when_the_certificate_that_is_shown_now_expires() {
+    let (clients, browsers) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let authority = Authority::new();
+    write(clients.path(), &authority.server_until(2031));
+    write(browsers.path(), &authority.server_until(2032));
+    let websocket = || WebsocketOptions::new(0).tls(files(browsers.path()));
+    let builder = || Server::builder().port(0).monitor(MonitorOptions::port(0));
+    let encrypted = builder().tls(files(clients.path())).websocket(websocket());
+    let server = encrypted.start().await.unwrap();
+    until_told(&server, "client", "2031").await;
+    until_told(&server, "websocket", "2032").await;
+    write(clients.path(), &authority.server_until(2033)); // Read again by itself.
+    until_told(&server, "client", "2033").await;
+    let varz = get(dial(&server).await, "/varz").await;
+    assert!(
+        varz.contains("\"tls_cert_not_after\": \"2033-01-01"),
+        "{varz}"
+    );
+    server.reload(builder().websocket(websocket())).unwrap(); // In the open from now on.
+    let page = get(dial(&server).await, "/metrics").await;
+    assert!(!page.contains("listener=\"client\""), "{page}");
+    until_told(&server, "websocket", "2032").await;
+}
+
+#[tokio::test]
+async fn a_handshake_that_failed_is_counted() {
+    let authority = Authority::new();
+    let builder = Server::builder().port(0).monitor(MonitorOptions::port(0));
+    let server = builder.tls(options(&authority)).start().await.unwrap();
+    let mut stranger = crate::client::dial(&server).await;
+    stranger.line().await;
+    let other = Authority::new();
+    let refused = Knows::of(&other).encrypt(stranger.into_stream()).await;
+    assert!(refused.is_err());
+    let wanted = "\ndunlin_tls_handshake_failures_total 1\n";
+    soon(async {
+        while !get(dial(&server).await, "/metrics").await.contains(wanted) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_certificate_of_the_pages_is_told_too() {
+    let authority = Authority::new();
+    let server = serve(options(&authority)).await;
+    let stream = Knows::of(&authority).encrypt(dial(&server).await).await;
+    let page = get(stream.unwrap(), "/metrics").await;
+    for listener in ["client", "monitor"] {
+        let line = format!("dunlin_certificate_expiry_seconds{{listener=\"{listener}\"}} ");
+        assert!(page.contains(&line), "{page}");
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //! way.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::{Mutex, RwLock};
 use rustls::ServerConfig;
@@ -34,6 +34,8 @@ pub(in crate::net) struct Current {
     pub(super) options: TlsOptions,
     pub(super) config: Arc<ServerConfig>,
     pub(super) pins: Vec<String>,
+    /// When the first of the certificates expires.
+    pub(super) not_after: SystemTime,
     /// How the files stood before they were read.
     pub(super) stamps: Stamps,
 }
@@ -66,6 +68,12 @@ impl Encryption {
     #[cfg(feature = "http")]
     pub(crate) fn config(&self) -> Option<Arc<ServerConfig>> {
         self.current().map(|current| Arc::clone(&current.config))
+    }
+
+    /// When the first of the certificates that are shown now expires; none in the open.
+    #[cfg(feature = "http")]
+    pub(crate) fn certificate_ends(&self) -> Option<SystemTime> {
+        self.current().map(|current| current.not_after)
     }
 
     /// Encrypts new connections as `change` has it.
@@ -123,6 +131,7 @@ impl Current {
             stamps: Stamps::of(&options),
             config: Arc::new(config::load(&options)?),
             pins: config::pins(&options)?,
+            not_after: config::facts(&options)?.not_after,
             options,
         })
     }
