@@ -49,6 +49,7 @@ mod slow;
 mod split;
 mod traffic;
 mod typed;
+mod visitors;
 mod waiting;
 mod watching;
 mod websocket;
