@@ -82,23 +82,7 @@ async fn the_exporter_finds_what_it_reads(target: Target) {
         assert!(told[field].is_number(), "{page}: {told}");
     }
     let connz = fetch_json(at, "/connz").await;
-    for field in ["num_connections", "total", "offset", "limit"] {
-        assert!(connz[field].is_number(), "{field}");
-    }
-    let connection = &connz["connections"][0];
-    for field in TEXTS.into_iter().chain(["uptime", "idle"]) {
-        assert!(connection[field].is_string(), "{field}: {connection}");
-    }
-    for field in NUMBERS {
-        assert!(connection[field].is_number(), "{field}: {connection}");
-    }
-    for field in ["start", "last_activity"] {
-        let time = connection[field].as_str().unwrap_or_default();
-        assert!(time.contains('T') && time.ends_with('Z'), "{field}: {time}");
-    }
-    for field in ["rtt", "uptime", "idle"] {
-        assert!(is_duration(&connection[field]), "{field}: {connection}");
-    }
+    looks_like_connections(&connz);
     let accounts = fetch_json(at, "/accstatz?unused=1").await;
     let account = &accounts["account_statz"][0];
     assert!(
@@ -122,6 +106,27 @@ async fn the_exporter_finds_what_it_reads(target: Target) {
         );
     }
     assert_eq!(fetch_json(at, "/healthz").await["status"], "ok");
+}
+
+/// Whether `connz` has what is read of it, in the form in which it is read.
+fn looks_like_connections(connz: &Value) {
+    for field in ["num_connections", "total", "offset", "limit"] {
+        assert!(connz[field].is_number(), "{field}");
+    }
+    let connection = &connz["connections"][0];
+    for field in TEXTS.into_iter().chain(["uptime", "idle"]) {
+        assert!(connection[field].is_string(), "{field}: {connection}");
+    }
+    for field in NUMBERS {
+        assert!(connection[field].is_number(), "{field}: {connection}");
+    }
+    for field in ["start", "last_activity"] {
+        let time = connection[field].as_str().unwrap_or_default();
+        assert!(time.contains('T') && time.ends_with('Z'), "{field}: {time}");
+    }
+    for field in ["rtt", "uptime", "idle"] {
+        assert!(is_duration(&connection[field]), "{field}: {connection}");
+    }
 }
 
 /// Numbers, each with its unit.
