@@ -3,13 +3,17 @@
 //   node test.mjs SERVER [PICTURES]
 //
 // Starts SERVER, loads it, and checks what a person would see: the figures of /varz, a slow reader
-// on top, a message in the tap, a connection that goes when it is closed, ten thousand rows. With
-// PICTURES, a folder, it leaves pictures there.
+// on top with what waits for each subscription, a message in the tap, a connection that goes when it
+// is closed, ten thousand rows; over https, a reload and a lame duck. With PICTURES, a folder, it leaves
+// pictures there.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import process from 'node:process';
 import { chromium } from 'playwright-core';
 
@@ -21,7 +25,7 @@ async function started(log) {
   let text = '';
   log.on('data', chunk => text += chunk);
   return until('the server is ready', () => {
-    const found = [/Listening for client connections on \S+:(\d+)/, /http monitor on \S+:(\d+)/].map(it => it.exec(text)?.[1]);
+    const found = [/Listening for client connections on \S+:(\d+)/, /https? monitor on \S+:(\d+)/].map(it => it.exec(text)?.[1]);
     if (found.every(Boolean) && text.includes('Server is ready')) return { port: +found[0], monitor: +found[1] };
   });
 }
@@ -46,6 +50,49 @@ async function until(what, check, patience = 10_000) {
     if (found) return found;
     if (Date.now() > end) throw new Error('never: ' + what);
     await new Promise(later => setTimeout(later, 50));
+  }
+}
+
+/// Over https, with users: who may look does not yet control; who may, reloads and sends clients away.
+async function encrypted(browser) {
+  const folder = await mkdtemp(join(tmpdir(), 'dunlin-'));
+  const [cert, key, conf] = ['cert.pem', 'key.pem', 'server.conf'].map(name => join(folder, name));
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-keyout', key, '-out', cert], { stdio: 'ignore' });
+  const settings = more => writeFile(conf, `port: -1, host: "127.0.0.1", https: "127.0.0.1:-1", server_name: quay
+tls { cert_file: "${cert}", key_file: "${key}" }
+monitoring { demand_user: true }
+authorization { users: [{ user: boss, password: b }, { user: guest, password: g, permissions: { publish: "a", subscribe: "a" } }] }
+${more}\n`);
+  await settings('max_payload: 1000');
+  const quay = spawn(program, ['-c', conf]);
+  try {
+    const { monitor } = await started(quay.stderr);
+    const at = `https://localhost:${monitor}`;
+    const visit = user => browser.newContext({ ignoreHTTPSErrors: true, httpCredentials: { username: user, password: user[0] } });
+    const [guest, boss] = [await visit('guest'), await visit('boss')];
+    const page = await boss.newPage();
+    const errors = [];
+    page.on('pageerror', error => errors.push(String(error)));
+    await page.goto(at + '/dashboard#settings');
+    await until('it is live over https', async () => (await page.locator('#state').innerText()) === 'live');
+    const post = (context, what) => context.request.post(at + what, { headers: { 'X-Dunlin': '1' } });
+    assert.equal((await guest.request.get(at + '/varz')).status(), 200);
+    for (const what of ['/dashboard/reload', '/dashboard/lame-duck']) assert.equal((await post(guest, what)).status(), 403, what);
+    await settings('max_payload: 2000');
+    await page.locator('#reload').click();
+    await until('it is done', async () => (await page.locator('#done').innerText()) !== '');
+    assert.equal((await (await boss.request.get(at + '/varz')).json()).max_payload, 2000);
+    await settings('max_payload: nonsense');
+    assert.notEqual((await post(boss, '/dashboard/reload')).status(), 200);
+    assert.equal((await (await boss.request.get(at + '/varz')).json()).max_payload, 2000);
+    const ended = once(quay, 'exit');
+    page.on('dialog', dialog => dialog.accept());
+    await page.locator('#lame-duck').click();
+    await ended;
+    assert.deepEqual(errors, []);
+  } finally {
+    quay.kill();
+    await rm(folder, { recursive: true });
   }
 }
 
@@ -95,6 +142,16 @@ try {
   shop.write(flood);
   await until('the slow reader is first', async () => (await page.locator('#slow tbody tr').first().innerText().catch(() => '')).includes('turtle'), 4_000);
   console.log(`slow reader on top after ${Date.now() - since} ms`);
+  const first = page.locator('#slow tbody tr').first();
+  assert.match(await first.innerText(), /telemetry\.> \d/, 'what most of it is for, and how much');
+  await first.getByText('look').click();
+  const waiting = page.locator('#subs tr', { hasText: 'telemetry.>' });
+  await waiting.waitFor();
+  const told = (await json('/slowz')).slow[0].subscriptions[0];
+  assert.ok(told.pending_messages > 0, JSON.stringify(told));
+  assert.match(await waiting.innerText(), /[0-9.]+ MiB\s/, 'bytes that wait for the subscription');
+  if (pictures) await page.screenshot({ path: `${pictures}/dashboard-detail.png` });
+  await page.locator('#detail').getByText('Back').click();
   if (pictures) await page.waitForTimeout(20_000);
   const picture = async name => pictures && page.screenshot({ path: `${pictures}/${name}.png` });
   await picture('dashboard-light');
@@ -162,6 +219,7 @@ try {
   assert.deepEqual(errors, []);
   crowd.forEach(socket => socket.destroy());
   turtle.destroy();
+  await encrypted(browser);
   console.log('the dashboard holds');
 } finally {
   await browser.close();
