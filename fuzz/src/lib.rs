@@ -10,6 +10,8 @@ mod door;
 mod hand;
 mod headers;
 mod json;
+#[path = "../../tests/harness/naive.rs"]
+mod naive;
 mod parsers;
 mod pieces;
 mod routing;

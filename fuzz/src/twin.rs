@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::naive;
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Subscription {
     pub(crate) of: usize,
@@ -175,18 +177,7 @@ impl Subscription {
     }
 }
 
+/// Whether who subscribed to `filter` hears of `subject`: nobody does of one with an empty token.
 pub(crate) fn covers(filter: &str, subject: &str) -> bool {
-    if subject.split('.').any(str::is_empty) {
-        return false; // Nobody hears of a subject with an empty token.
-    }
-    let mut tokens = subject.split('.');
-    for wanted in filter.split('.') {
-        match (wanted, tokens.next()) {
-            (">", token) => return token.is_some(),
-            ("*", Some(_)) => {}
-            (_, Some(token)) if token == wanted => {}
-            _ => return false,
-        }
-    }
-    tokens.next().is_none()
+    !subject.split('.').any(str::is_empty) && naive::covers(filter, subject)
 }
