@@ -3,15 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use dunlin_tests::{Client, Options, descriptors_max};
+use dunlin_tests::{Client, Options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::siege::{siege, size};
+use crate::siege::{affordable, siege, size};
 
 pub(crate) async fn a_storm_of_connections() {
     siege(Options::default(), async |address| {
-        let count = size(1_000, 10_000).min((descriptors_max() - 100) / 2);
+        let count = affordable(size(1_000, 10_000));
         let mut sockets = Vec::new();
         for number in 0..count {
             let mut socket = connect(address).await;

@@ -8,7 +8,7 @@ use dunlin_tests::{Frames, Options, Websocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::siege::{besiege, siege, size};
+use crate::siege::{affordable, besiege, siege, size};
 
 /// The most that is sent to a port before it is given up on, in bytes.
 const NOISE_MAX: usize = 64 * 1024;
@@ -89,7 +89,7 @@ pub(crate) async fn handshakes_without_an_end() {
     let tls = start_tls().await;
     besiege(quiet.addr(), || async {
         let mut held = Vec::new();
-        for number in 0..size(300, 5_000) {
+        for number in 0..affordable(size(300, 5_000)) {
             let mut socket = TcpStream::connect(tls.addr()).await.expect("it accepts");
             let hello = [HELLO, &[7; 501]].concat();
             let len = [0, 1, 5, HELLO.len(), hello.len()][number % 5];

@@ -78,13 +78,8 @@ async fn hold<A: Future<Output = ()>>(
     for round in 1..=3 {
         attack().await;
         until_gone(before).await;
-        let now = resident_bytes();
-        let grown = now.saturating_sub(*mark.get_or_insert(now));
-        assert!(
-            grown <= GROWN_MAX,
-            "attack {round} leaves {} KiB more than the first",
-            grown / 1024
-        );
+        let mark = *mark.get_or_insert_with(resident_bytes);
+        until_given_back(mark, round).await;
     }
     over.store(true, Ordering::Relaxed);
     let talked = healthy.await.expect("the healthy pair goes on");
@@ -202,6 +197,30 @@ impl Crowd {
             assert_eq!(client.barrier().await.len(), 1, "member {member}");
         }
     }
+}
+
+/// Waits until attack `round` has left hardly more memory than the first: what lies about is given
+/// back little by little.
+pub(crate) async fn until_given_back(mark: usize, round: usize) {
+    let start = Instant::now();
+    loop {
+        let grown = resident_bytes().saturating_sub(mark);
+        if grown <= GROWN_MAX {
+            return;
+        }
+        assert!(
+            start.elapsed() < PATIENCE,
+            "attack {round} leaves {} KiB more than the first",
+            grown / 1024
+        );
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// So many connections, or as many as this process has descriptors for, both ends counted.
+pub(crate) fn affordable(count: usize) -> usize {
+    let left = descriptors_max().saturating_sub(descriptors() + 200);
+    count.min(left / 2)
 }
 
 /// Waits until this process holds no more descriptors than `before`.
