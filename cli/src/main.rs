@@ -22,9 +22,10 @@ mod text;
 mod verbs;
 mod view;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser};
 
 use verbs::{Common, Verb};
 
@@ -33,11 +34,27 @@ fn main() -> ExitCode {
     if let Some(code) = verbs::serve(&words) {
         return code;
     }
-    let CommandLine { verb, common } = CommandLine::parse_from(words);
+    let CommandLine { verb, common } = read(words);
     match verb.run(&common, CommandLine::command) {
         Ok(code) => code,
         Err(failure) => failure.report(common.style.is_json),
     }
+}
+
+/// The arguments. Where the first one is the verb, what the other verbs take is not even listed:
+/// listing it takes most of the time and memory of a short run.
+fn read(words: Vec<OsString>) -> CommandLine {
+    let verb = words.get(1).and_then(|word| verbs::alone(word));
+    let command = verb.map_or_else(CommandLine::command, alone);
+    let matches = command.get_matches_from(words);
+    CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// The command line with this verb alone.
+fn alone(verb: Command) -> Command {
+    let command = Common::augment_args(Command::new("dunlin"));
+    let command = command.version(env!("CARGO_PKG_VERSION"));
+    command.max_term_width(100).subcommand(verb)
 }
 
 /// One command line for NATS and dunlin: publish, subscribe, ask, answer, measure, watch.
@@ -72,5 +89,26 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_verb_alone_takes_what_it_takes_among_all() {
+        for words in [
+            "dunlin pub --help",
+            "dunlin publish -h",
+            "dunlin pub",
+            "dunlin pub a --lines --count 3",
+            "dunlin pub a b --servr x",
+            "dunlin request --help",
+            "dunlin req a --timeout soon",
+            "dunlin health --help",
+        ] {
+            let words = || words.split(' ');
+            let verb = words().nth(1).and_then(|word| verbs::alone(word.as_ref()));
+            let alone = alone(verb.unwrap()).try_get_matches_from(words());
+            let among_all = CommandLine::command().try_get_matches_from(words());
+            let told = |read: Result<_, clap::Error>| read.err().unwrap().render().to_string();
+            assert_eq!(told(alone), told(among_all));
+        }
     }
 }

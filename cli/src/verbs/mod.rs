@@ -14,6 +14,7 @@ mod shell;
 mod subscribe;
 mod top;
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use clap::{Args, Command, Subcommand};
@@ -55,6 +56,17 @@ pub(crate) enum Verb {
 }
 
 pub(crate) use serve::serve;
+
+/// The command of a verb whose runs are short, if this is its name.
+pub(crate) fn alone(word: &OsStr) -> Option<Command> {
+    let verb = |name| Command::new(name);
+    Some(match word.to_str()? {
+        "pub" | "publish" => publish::Publish::augment_args(verb("pub").visible_alias("publish")),
+        "request" | "req" => request::Ask::augment_args(verb("request").visible_alias("req")),
+        "health" => health::Health::augment_args(verb("health")),
+        _ => return None,
+    })
+}
 
 impl Verb {
     /// Does it; `command` is the whole command line, for those who write about it.
