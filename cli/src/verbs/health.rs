@@ -22,7 +22,7 @@ EXAMPLES
   dunlin health --http https://server:8443 --tlsca ca.pem")]
 pub(crate) struct Health {
     /// Ask the monitoring at this address (its /healthz) instead of connecting
-    #[arg(long, value_name = "URL")]
+    #[arg(long, alias = "monitor", value_name = "URL")]
     http: Option<String>,
 
     /// How long it may take

@@ -8,10 +8,11 @@ mod flow;
 mod report;
 mod requests;
 
+use std::fmt;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::io::IsTerminal;
 
 use super::Common;
@@ -156,9 +157,13 @@ impl Bench {
             false => ProgressDrawTarget::hidden(),
         };
         let bar = ProgressBar::with_draw_target(Some(self.messages), place);
-        let form = "{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}";
+        let form = "{msg} {wide_bar} {human_pos}/{human_len} {rate} {eta}";
         if let Ok(form) = ProgressStyle::with_template(form) {
-            bar.set_style(form);
+            let rate = |state: &ProgressState, line: &mut dyn fmt::Write| {
+                // Where there is no room for it there is nobody to tell.
+                let _ = write!(line, "{}/s", text::show_amount(state.per_sec()));
+            };
+            bar.set_style(form.with_key("rate", rate));
         }
         bar.set_message(target.url.clone());
         bar

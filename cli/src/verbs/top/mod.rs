@@ -42,7 +42,7 @@ EXAMPLES
   dunlin top --json --count 1 | jq '.rows[].name'")]
 pub(crate) struct Top {
     /// Where the monitoring is [env: DUNLIN_MONITOR; default: port 8222 of the server]
-    #[arg(short, long, value_name = "URL")]
+    #[arg(short, long, alias = "http", value_name = "URL")]
     monitor: Option<String>,
 
     /// Look so often
