@@ -210,14 +210,8 @@ async fn unsubscribe_many(client: &mut Client, numbers: std::ops::Range<usize>) 
 }
 
 async fn start(target: Target) -> Running {
-    target
-        .start(&Options {
-            // Those who left are remembered, up to a bound that a flood would only now reach.
-            max_closed_clients: Some(100),
-            ..Options::default()
-        })
-        .await
-        .expect("the server starts")
+    let options = Options::default();
+    target.start(&options).await.expect("the server starts")
 }
 
 /// Asks until a request to `subject` is answered with 503.

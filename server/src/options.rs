@@ -235,7 +235,7 @@ impl Builder {
     }
 
     /// How many of the connections that have left are remembered for monitoring, at some 400 bytes
-    /// each; the oldest are forgotten first. Default: 10,000.
+    /// each; the oldest are forgotten first. Without a monitoring port nobody is. Default: 10,000.
     pub fn max_closed_clients(mut self, connections: usize) -> Self {
         self.closed_max = connections;
         self
