@@ -341,6 +341,16 @@ impl Builder {
         self.pending_total_max.unwrap_or_else(memory::half)
     }
 
+    /// How many of those who have left are remembered: where nobody can look, nobody is, and what a
+    /// crowd took is given back whole.
+    pub(crate) fn remembered(&self) -> usize {
+        #[cfg(feature = "http")]
+        if self.monitor.is_some() {
+            return self.closed_max;
+        }
+        0
+    }
+
     /// Publishes what happens to connections. Default: nothing of it.
     pub fn events(mut self, options: EventOptions) -> Self {
         self.events = Some(options);

@@ -78,8 +78,7 @@ pub(super) fn host(options: &Builder) -> Host {
             connections_max: options.connections_max,
             subscriptions_max: options.subscriptions_max,
             tokens_max: options.subscription_tokens_max,
-            // Where nobody can look, nobody is remembered: what a crowd took is given back whole.
-            closed_max: options.monitor.as_ref().map_or(0, |_| options.closed_max),
+            closed_max: options.remembered(),
         },
         Ledgers::new(options.per_user, options.per_address),
     )
