@@ -8,8 +8,8 @@ use anyhow::{Result, ensure};
 use crate::figures::{Figures, Mark};
 use crate::hub::{Hub, PATIENCE};
 use crate::server::Server;
+use crate::timing::Timing;
 use crate::wire::Deaf;
-use crate::work::Timing;
 
 /// How long after a flood its memory must have been given back.
 const AFTERMATH: Duration = Duration::from_secs(2);

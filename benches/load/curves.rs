@@ -1,7 +1,7 @@
 //! Growth as a picture: a panel for each thing that grows, both scales in powers.
 
-use crate::pages::table::{grouped, in_unit};
-use crate::scale::{Panel, Study};
+use crate::amount::{grouped, in_unit};
+use crate::outcome::{Panel, Study};
 use crate::svg::{Anchor, Picture};
 
 const WIDTH: f64 = 760.0;

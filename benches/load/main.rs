@@ -11,6 +11,7 @@
 
 #![allow(clippy::print_stdout)] // The figures are what this program is for.
 
+mod amount;
 mod compare;
 mod crowd;
 mod curves;
@@ -19,6 +20,7 @@ mod figures;
 mod flow;
 mod hub;
 mod machine;
+mod outcome;
 mod pages;
 mod plot;
 mod process;
@@ -30,6 +32,7 @@ mod start;
 mod subscriptions;
 mod svg;
 mod system;
+mod timing;
 mod wire;
 mod work;
 
@@ -42,7 +45,8 @@ use compare::Compare;
 use dialect::Dialect;
 use scale::Scale;
 use server::{Contender, Server};
-use work::{Times, Work};
+use timing::Times;
+use work::Work;
 
 /// Drive a server over real sockets and say what each delivery cost it.
 ///

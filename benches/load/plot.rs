@@ -1,9 +1,9 @@
 //! A comparison as a picture: a row for each work, a dot for each server, in the second one's
 //! figures on a scale of powers.
 
-use crate::compare::{Comparison, Line};
+use crate::amount::in_unit;
 use crate::figures::Key;
-use crate::pages::table::in_unit;
+use crate::outcome::{Comparison, Line};
 use crate::svg::{Anchor, Picture};
 
 const WIDTH: f64 = 760.0;

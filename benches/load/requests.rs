@@ -10,8 +10,8 @@ use crate::figures::{Figures, Mark, delays};
 use crate::flow::stamp::{self, Stamp};
 use crate::hub::Hub;
 use crate::server::Server;
+use crate::timing::Timing;
 use crate::wire::{Ear, Message};
-use crate::work::Timing;
 
 const SUBJECT: &[u8] = b"service.echo";
 

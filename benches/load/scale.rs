@@ -7,9 +7,11 @@ use clap::Args;
 
 use crate::dialect::Dialect;
 use crate::figures::{Figures, Key};
+use crate::outcome::{Panel, Study};
 use crate::pages::{self, table};
 use crate::server::Contender;
-use crate::work::{Timing, Work};
+use crate::timing::Timing;
+use crate::work::Work;
 use crate::{curves, machine};
 
 /// Gives servers ever more of the same work.
@@ -33,28 +35,6 @@ pub(crate) struct Scale {
     /// Write the curves here.
     #[arg(long, value_name = "FILE")]
     svg: Option<std::path::PathBuf>,
-}
-
-/// All curves.
-pub(crate) struct Study {
-    pub(crate) names: Vec<String>,
-    pub(crate) panels: Vec<Panel>,
-    pub(crate) rounds: usize,
-    pub(crate) machine: String,
-    pub(crate) command: String,
-}
-
-/// Something that grows, and what one figure does meanwhile.
-pub(crate) struct Panel {
-    pub(crate) title: &'static str,
-    /// What grows.
-    pub(crate) axis: &'static str,
-    /// What is shown.
-    pub(crate) figure: &'static str,
-    pub(crate) key: Key,
-    pub(crate) xs: Vec<f64>,
-    /// By server, then by x; none where it could not.
-    pub(crate) ys: Vec<Vec<Option<f64>>>,
 }
 
 /// A work in which `{}` grows, and what is shown of it.

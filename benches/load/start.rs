@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use crate::dialect::Dialect;
 use crate::figures::{Figures, delays};
 use crate::server::{Contender, persist};
-use crate::work::Timing;
+use crate::timing::Timing;
 
 /// Starts it so often, each time anew: the delay is from its start until its first byte has come,
 /// the memory that of a process to which nobody is connected.

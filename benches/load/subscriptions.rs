@@ -6,8 +6,8 @@ use crate::figures::{Figures, Mark};
 use crate::flow::subjects::distinct;
 use crate::hub::Hub;
 use crate::server::Server;
+use crate::timing::Timing;
 use crate::wire::{Deaf, Ear, Message};
-use crate::work::Timing;
 
 /// About how many of the subscriptions are tried.
 const PROBES: usize = 500;

@@ -17,7 +17,7 @@ use crate::dialect::Dialect;
 use crate::figures::{Figures, Mark};
 use crate::hub::{Hub, PATIENCE};
 use crate::server::Server;
-use crate::work::Timing;
+use crate::timing::Timing;
 use accounts::Accounts;
 use plan::{Plan, Shape};
 use publisher::Publisher;

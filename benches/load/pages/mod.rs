@@ -7,10 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::compare::Comparison;
-use crate::curves;
-use crate::plot;
-use crate::scale::Study;
+use crate::outcome::{Comparison, Study};
+use crate::{curves, plot};
 
 /// The page of figures, from the root of the repository.
 const PAGE: &str = "docs/performance.md";
