@@ -1,10 +1,6 @@
-//! A line as words: which verb it begins with, and what it means or why it means nothing.
+//! A line as words: which verb it begins with, and what is missing of it.
 
-use super::HandOp;
 use super::mistake::Mistake;
-use super::quoted;
-use super::quoted::Quoted;
-use crate::number::parse_size;
 
 /// A line without its end.
 pub(super) struct Line<'a> {
@@ -82,6 +78,10 @@ impl<'a> Line<'a> {
             .unwrap_or_default()
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.words.len()
+    }
+
     pub(super) fn last(&self) -> Option<&'a [u8]> {
         self.words.last().map(|(_, word)| *word)
     }
@@ -106,95 +106,8 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// What a line that the strict parser refused means.
-    pub(super) fn meaning(&self) -> Result<HandOp<'a>, Mistake<'a>> {
-        let is_key = |byte: &u8| matches!(byte, 0x08 | 0x1b | 0x7f);
-        if self.text.iter().any(is_key) {
-            return Err(Mistake::Key);
-        }
-        match self.verb() {
-            Verb::Publish => self.publish("PUB").map(HandOp::Publish),
-            Verb::PublishHeaders => self.publish("HPUB").map(HandOp::Publish),
-            Verb::Request => self.request().map(HandOp::Request),
-            Verb::Subscribe => Err(self.miscounted("SUB", &["subject", "sid"], 4)),
-            Verb::Unsubscribe => Err(self.miscounted("UNSUB", &["sid"], 3)),
-            Verb::Help => Ok(HandOp::Help(self.words.get(1).map(|(_, word)| *word))),
-            Verb::View => self.view(),
-            Verb::Auth => self.auth(),
-            Verb::Quit => Ok(HandOp::Quit),
-            Verb::Server => Err(Mistake::ServerVerb(self.word(1))),
-            Verb::Unknown => Err(Mistake::UnknownVerb {
-                verb: self.word(1),
-                rest: self.from(2),
-            }),
-        }
-    }
-
-    fn publish(&self, verb: &'static str) -> Result<Quoted<'a>, Mistake<'a>> {
-        if let Some(start) = self.first_quote() {
-            return quoted::read(self, verb, start);
-        }
-        let count = self.words.len();
-        if count < 2 {
-            return Err(self.missing(verb, 2, "subject"));
-        }
-        if verb == "HPUB" {
-            return Err(Mistake::CountedHeaders);
-        }
-        let size = self.last().and_then(parse_size);
-        match (count, size) {
-            (2, _) => Err(self.missing(verb, 3, "size, or a text in quotes")),
-            (3 | 4, Some(said)) => Err(Mistake::WrongLength {
-                subject: self.word(2),
-                said,
-                payload: b"",
-            }),
-            (3 | 4, _) => Err(self.no_size(verb, count)),
-            (_, Some(_)) => Err(self.too_many(verb, 5)),
-            (_, None) => Err(self.no_size(verb, 3)),
-        }
-    }
-
-    fn request(&self) -> Result<Quoted<'a>, Mistake<'a>> {
-        if let Some(start) = self.first_quote() {
-            return quoted::read(self, "REQ", start);
-        }
-        match self.words.len() {
-            1 => Err(self.missing("REQ", 2, "subject")),
-            2 => quoted::without_text(self.word(2)),
-            _ => Err(self.no_size("REQ", 3)),
-        }
-    }
-
-    fn view(&self) -> Result<HandOp<'a>, Mistake<'a>> {
-        let text = self.from(2);
-        if text.eq_ignore_ascii_case(b"on") {
-            return Ok(HandOp::View(true));
-        }
-        if text.eq_ignore_ascii_case(b"off") {
-            return Ok(HandOp::View(false));
-        }
-        Err(Mistake::NotOnOff { text })
-    }
-
-    fn auth(&self) -> Result<HandOp<'a>, Mistake<'a>> {
-        let (before, secret) = match self.first_quote() {
-            Some(start) => (start - 1, quoted::text(self.from(start))?),
-            None => (self.words.len() - 1, self.last().unwrap_or_default()),
-        };
-        match before {
-            0 => Err(self.missing("AUTH", 2, "token, or user and password")),
-            1 => Ok(HandOp::Auth { user: None, secret }),
-            2 => Ok(HandOp::Auth {
-                user: Some(self.word(2)),
-                secret,
-            }),
-            _ => Err(self.too_many("AUTH", 4)),
-        }
-    }
-
     /// Which word begins with a quote, counted from one.
-    fn first_quote(&self) -> Option<usize> {
+    pub(super) fn first_quote(&self) -> Option<usize> {
         let at = self
             .words
             .iter()
@@ -203,7 +116,12 @@ impl<'a> Line<'a> {
     }
 
     /// Too few words for `verb`, or more than `max`.
-    fn miscounted(&self, verb: &'static str, wanted: &[&'static str], max: usize) -> Mistake<'a> {
+    pub(super) fn miscounted(
+        &self,
+        verb: &'static str,
+        wanted: &[&'static str],
+        max: usize,
+    ) -> Mistake<'a> {
         let count = self.words.len();
         match wanted.get(count - 1) {
             Some(what) => self.missing(verb, count + 1, what),
@@ -230,7 +148,7 @@ impl<'a> Line<'a> {
         Mistake::TooMany { verb, word, text }
     }
 
-    fn no_size(&self, verb: &'static str, word: usize) -> Mistake<'a> {
+    pub(super) fn no_size(&self, verb: &'static str, word: usize) -> Mistake<'a> {
         Mistake::NoSize {
             verb,
             word,

@@ -11,6 +11,7 @@
 //! ```
 
 mod line;
+mod meaning;
 mod mistake;
 mod quoted;
 
