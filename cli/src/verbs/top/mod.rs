@@ -8,6 +8,7 @@ mod plain;
 mod sample;
 mod screen;
 mod state;
+mod style;
 mod table;
 
 use std::io::IsTerminal;

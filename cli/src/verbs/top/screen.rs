@@ -11,11 +11,12 @@
 
 use ratatui::Frame as Canvas;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Sparkline, Tabs};
 
 use super::state::{State, View};
+use super::style::{ALARM, DIM, FLOW, STRONG};
 use super::table;
 use crate::text::{show_amount, show_bytes, show_duration};
 
@@ -115,8 +116,3 @@ fn short(name: &str) -> String {
         _ => name.to_owned(),
     }
 }
-
-pub(super) const STRONG: Style = Style::new().add_modifier(Modifier::BOLD);
-pub(super) const DIM: Style = Style::new().add_modifier(Modifier::DIM);
-pub(super) const ALARM: Style = Style::new().fg(Color::Red).add_modifier(Modifier::BOLD);
-const FLOW: Style = Style::new().fg(Color::Cyan);

@@ -6,8 +6,8 @@ use ratatui::text::Line;
 use ratatui::widgets::{Cell, Row as TableRow, Table};
 
 use super::frame::{Frame, Row, SubjectRow};
-use super::screen::{ALARM, STRONG};
 use super::state::{State, View};
+use super::style::{ALARM, STRONG};
 use crate::text::{show_amount, show_bytes};
 
 /// Draws the rows of the chosen view, from where it is scrolled to.
