@@ -3,20 +3,14 @@
 //!
 //! Only the runtime knows when a thread has nothing left to do; whoever builds it passes that on.
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use super::worker::Workers;
+use super::worker::{self, Workers};
 
 /// Numbers batchings; 0 is none.
 static NEXT: AtomicU64 = AtomicU64::new(1);
-
-thread_local! {
-    /// The number of the last batching that was told of this thread's rest.
-    static TOLD: Cell<u64> = const { Cell::new(0) };
-}
 
 /// Lets a server write to each reader once for all that is ready, instead of once for each
 /// publisher: with 64 requesters of one service, half of the writes.
@@ -64,20 +58,16 @@ impl Batching {
     /// Sends what the server has queued on this thread. To be called by the runtime whenever a
     /// thread is about to wait; a thread that has called it once goes on doing so.
     pub fn flush(&self) {
-        TOLD.set(self.number);
+        worker::note_rest(self.number);
         if let Some(workers) = self.workers.get() {
             workers.flush();
         }
     }
 
-    /// Takes the server of `workers`, if it has none; tells its number then.
-    pub(super) fn attach(&self, workers: &Arc<Workers>) -> Option<u64> {
-        let is_first = self.workers.set(Arc::clone(workers)).is_ok();
-        is_first.then_some(self.number)
+    /// Takes the server of `workers`, if it has none and they have no other.
+    pub(super) fn attach(&self, workers: &Arc<Workers>) {
+        if !workers.are_batched() && self.workers.set(Arc::clone(workers)).is_ok() {
+            workers.batch(self.number);
+        }
     }
-}
-
-/// Whether this thread calls [`Batching::flush`] of that number when it is about to wait.
-pub(super) fn is_told_here(number: u64) -> bool {
-    TOLD.get() == number
 }

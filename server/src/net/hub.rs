@@ -241,7 +241,7 @@ impl Hub {
 
     /// Leaves small writes to the end of what is ready, on threads that tell.
     pub(crate) fn batch_writes(&self, batching: &Batching) {
-        self.workers.batch(batching);
+        batching.attach(&self.workers);
     }
 
     /// Runs `work` with what a thread needs while it works.

@@ -24,7 +24,7 @@ fn outbox() -> Arc<Outbox<Narrow>> {
 fn workers() -> (Arc<Workers>, Batching) {
     let workers = Arc::new(Workers::new(Arc::<Pool>::default()));
     let batching = Batching::default();
-    workers.batch(&batching);
+    batching.attach(&workers);
     batching.flush();
     workers.with(|_| workers.with(|_| ()));
     (workers, batching)

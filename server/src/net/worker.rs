@@ -5,10 +5,10 @@
 //! than cores. They belong to the server and go with it: nothing stays behind in thread storage
 //! but a number.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use super::batching::{self, Batching};
 use crate::link::sync::Mutex;
 use crate::link::{Pool, Reason, Wakes};
 
@@ -21,6 +21,13 @@ static NEXT_THREAD: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     static THREAD: usize = NEXT_THREAD.fetch_add(1, Ordering::Relaxed);
+    /// The number of the last batching that was told of this thread's rest.
+    static TOLD: Cell<u64> = const { Cell::new(0) };
+}
+
+/// This thread tells the batching of that number when it is about to wait.
+pub(super) fn note_rest(number: u64) {
+    TOLD.set(number);
 }
 
 /// How many rounds may leave their outboxes to a later one. A guess: some fifty microseconds.
@@ -68,13 +75,14 @@ impl Workers {
         }
     }
 
-    /// Leaves small writes to the end of what is ready from now on, on threads that tell.
-    pub(super) fn batch(self: &Arc<Self>, batching: &Batching) {
-        if self.batching.get().is_none()
-            && let Some(number) = batching.attach(self)
-        {
-            self.batching.get_or_init(|| number);
-        }
+    pub(super) fn are_batched(&self) -> bool {
+        self.batching.get().is_some()
+    }
+
+    /// Leaves small writes to the end of what is ready from now on, on threads that tell the
+    /// batching of that number.
+    pub(super) fn batch(&self, number: u64) {
+        self.batching.get_or_init(|| number);
     }
 
     /// This thread has nothing left to do: whoever has worked here and is back is flushed, also
@@ -115,7 +123,7 @@ impl Workers {
         // What comes alone is not kept waiting.
         let is_busy = std::mem::replace(&mut worker.is_busy, true);
         let number = self.batching.get();
-        let is_batching = || number.is_some_and(|number| batching::is_told_here(*number));
+        let is_batching = || number.is_some_and(|number| TOLD.get() == *number);
         worker.wakes.set_leaving(is_busy && is_batching());
         let result = work(&mut worker);
         if worker.wakes.has_noted() {

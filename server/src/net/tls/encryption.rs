@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::config::{self, TlsError};
 use super::options::TlsOptions;
-use super::watch::Stamps;
+use super::stamps::Stamps;
 
 /// The most handshakes under way; one more connection is closed at once. Each costs a millisecond
 /// of a core: more could not be done within the two seconds that they have.

@@ -14,6 +14,7 @@ mod names;
 mod options;
 mod shown;
 mod socket;
+mod stamps;
 mod suites;
 mod watch;
 
