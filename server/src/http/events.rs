@@ -16,7 +16,7 @@ use futures_core::Stream;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
-use super::pages::text;
+use super::answers::text;
 use crate::monitor::{Monitor, SAMPLE_INTERVAL, compact};
 
 /// The most streams at a time; one more is told so.

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-use super::pages::text;
+use super::answers::text;
 use crate::peer::{Access, Answer, Claim, ConnectionType, Identity};
 
 /// What a browser asks its person.

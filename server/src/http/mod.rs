@@ -4,6 +4,7 @@
 //! the message path: a page is put together on a thread for slow work, two at a time, and who
 //! reads it slowly, or opens connections without end, is bounded here.
 
+mod answers;
 mod control;
 mod events;
 mod gate;
@@ -12,8 +13,10 @@ mod pages;
 mod patience;
 mod routes;
 mod secure;
+mod shared;
 mod tap;
 mod views;
+mod wishes;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -29,13 +32,13 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tower_service::Service as _;
 
 use crate::monitor::Monitor;
-pub use control::{Request, Wish};
 use events::Feed;
 use gate::From;
 pub(crate) use gate::Gate;
 pub use options::MonitorOptions;
 use patience::Patient;
 pub(crate) use secure::Keys;
+pub use wishes::{Request, Wish};
 
 /// The most connections at a time; one more waits until another goes. A guess: tools open one or
 /// two each.
@@ -54,7 +57,7 @@ pub(crate) struct Serving {
     stop: watch::Sender<bool>,
     gone: mpsc::Receiver<Infallible>,
     gate: Arc<RwLock<Arc<Gate>>>,
-    wished: control::Wished,
+    wished: wishes::Wished,
 }
 
 /// Held by every task; when the last one is dropped, nobody is served any more.
@@ -73,7 +76,7 @@ pub(crate) fn serve(
     let (alive, gone) = mpsc::channel(1);
     let feed = Feed::start(Arc::clone(&monitor), stopped.clone(), alive.clone());
     let gate = Arc::new(RwLock::new(Arc::new(gate)));
-    let (wishes, wished) = control::wishes();
+    let (wishes, wished) = wishes::wishes();
     let router = routes::router(monitor, feed, Arc::clone(&gate), wishes, base_path);
     tokio::spawn(accept(socket, keys, router, stopped, alive));
     Serving {

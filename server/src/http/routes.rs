@@ -9,36 +9,18 @@ use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{MethodRouter, any};
 use parking_lot::RwLock;
-use tokio::sync::Semaphore;
 
-use super::control::Wishes;
+use super::answers;
 use super::events::Feed;
 use super::gate::{From, Gate, refuse_foreign_name};
 use super::pages::{self, PAGES, Page};
+use super::shared::Shared;
 use super::views;
+use super::wishes::Wishes;
 use crate::monitor::Monitor;
 
-/// How many pages are put together at a time: one that is large must not hold up all others, and
-/// many must not take the machine from the messages.
-const BUILDERS_MAX: usize = 2;
 /// The page that everybody may ask, whoever may ask the others.
 const HEALTH: &str = "/healthz";
-
-/// What all requests share.
-#[derive(Clone)]
-pub(super) struct Shared {
-    pub(super) monitor: Arc<Monitor>,
-    pub(super) builders: Arc<Semaphore>,
-    pub(super) feed: Feed,
-    pub(super) wishes: Wishes,
-    gate: Arc<RwLock<Arc<Gate>>>,
-}
-
-impl Shared {
-    pub(super) fn gate(&self) -> Arc<Gate> {
-        Arc::clone(&self.gate.read())
-    }
-}
 
 pub(super) fn router(
     monitor: Arc<Monitor>,
@@ -48,13 +30,7 @@ pub(super) fn router(
     base_path: &str,
 ) -> Router {
     let base = base_path.trim_end_matches('/');
-    let shared = Shared {
-        monitor,
-        builders: Arc::new(Semaphore::new(BUILDERS_MAX)),
-        feed,
-        wishes,
-        gate,
-    };
+    let shared = Shared::new(monitor, feed, gate, wishes);
     let mut router = Router::new()
         .route(&format!("{base}/"), any(index))
         .route(&format!("{base}/metrics"), any(pages::metrics))
@@ -118,11 +94,11 @@ async fn index(State(shared): State<Shared>, request: Request) -> Response {
 
 /// What the reference server says where it stores nothing.
 async fn no_raft() -> Response {
-    pages::not_found("No Raft nodes registered")
+    answers::not_found("No Raft nodes registered")
 }
 
 async fn not_found() -> Response {
-    pages::not_found("404 page not found\n")
+    answers::not_found("404 page not found\n")
 }
 
 const INDEX: &str = r#"<!doctype html>

@@ -14,9 +14,9 @@ use axum::response::Response;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use super::answers::text;
 use super::events::{self, QUIET_MAX};
 use super::gate::Visitor;
-use super::pages::text;
 use crate::monitor::{Monitor, compact};
 use crate::peer::{Delivery, Message, Peer, Refusal, Sink, Subscription, Wakes};
 

@@ -12,10 +12,10 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Extension, body::Body};
 
+use super::answers::{json, text};
 use super::control;
 use super::gate::{Visitor, refuse_foreign_name};
-use super::pages::{json, text};
-use super::routes::Shared;
+use super::shared::Shared;
 use super::tap;
 use crate::monitor::{Query, compact};
 
