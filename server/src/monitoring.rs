@@ -72,7 +72,7 @@ impl Bound {
         let encryption = encryption.transpose().map_err(Failure::Tls)?;
         let host = options.host.clone().unwrap_or(builder.host.clone());
         let asked = format!("{host}:{}", options.port);
-        let bound = bind_first(&host, options.port).await;
+        let bound = bind(&host, options.port).await;
         let (socket, address) = bound.map_err(|error| Failure::Listen(asked, error))?;
         let scheme = scheme(&options);
         tracing::info!("Starting {scheme} monitor on {host}:{}", address.port());
@@ -278,16 +278,4 @@ fn facts(
             (host, websocket.port)
         }),
     }
-}
-
-/// Binds the first address of `host` that can be bound.
-async fn bind_first(host: &str, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in tokio::net::lookup_host((host, port)).await? {
-        match bind(address).and_then(|socket| Ok((socket.local_addr()?, socket))) {
-            Ok((address, socket)) => return Ok((socket, address)),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket as RawSocket, TcpKeepalive, Type};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, lookup_host};
 
 use super::drive::Drive;
 use super::hub::Hub;
@@ -40,12 +40,25 @@ pub(crate) struct Listener {
     pub(crate) encryption: Option<Arc<Encryption>>,
 }
 
-/// Binds `address`; what comes in waits until somebody accepts it.
+/// Binds the first address of `host` that can be bound; tells which, with the real port.
 ///
 /// # Errors
 ///
-/// What the system said; most often that the port is in use.
-pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// The name has no address, or what the system said of the last one; most often that the port is
+/// in use.
+pub(crate) async fn bind(host: &str, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in lookup_host((host, port)).await? {
+        match bind_one(address).and_then(|socket| Ok((socket.local_addr()?, socket))) {
+            Ok((address, socket)) => return Ok((socket, address)),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// What comes in waits until somebody accepts it.
+fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = RawSocket::new(
         Domain::for_address(address),
         Type::STREAM,

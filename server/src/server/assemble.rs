@@ -1,14 +1,10 @@
 //! From options to the parts that a server is put together from.
 
-use std::io;
-use std::net::SocketAddr;
-
 use dunlin_protocol::{Info, Limits, subject};
-use tokio::net::{TcpListener, lookup_host};
 
 use super::{StartError, websocket};
 use crate::doors::nats::{Encryption, Settings, Terms, Way};
-use crate::net::{TlsOptions, bind};
+use crate::net::TlsOptions;
 use crate::options::Builder;
 use crate::peer::{Access, Bounds, Host, LagRule, Ledgers};
 
@@ -88,25 +84,6 @@ pub(super) fn host(options: &Builder) -> Host {
         return host.walked_by(seed);
     }
     host
-}
-
-/// Binds the first address of the host that can be bound; tells which, with the real port.
-pub(super) async fn bind_first(
-    host: &str,
-    port: u16,
-) -> Result<(TcpListener, SocketAddr), StartError> {
-    let failed = |error| StartError::listen(host, port, error);
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in lookup_host((host, port)).await.map_err(failed)? {
-        match bind(address) {
-            Ok(socket) => {
-                let address = socket.local_addr().map_err(failed)?;
-                return Ok((socket, address));
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(failed(last))
 }
 
 fn settings(options: &Builder) -> Settings {

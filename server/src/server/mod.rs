@@ -24,7 +24,7 @@ use crate::http::Request;
 #[cfg(feature = "http")]
 use crate::monitoring::{Bound, CLIENTS, Monitoring, Sources, WEBSOCKET};
 pub use crate::net::Batching;
-use crate::net::{AllGone, Bounds, Encryption, Hub, Listener, Pipe};
+use crate::net::{AllGone, Bounds, Encryption, Hub, Listener, Pipe, bind};
 use crate::options::{Builder, WriteTimeout};
 use crate::peer::{ConnectionType, Host, Statistics};
 use websocket::WebsocketPort;
@@ -65,7 +65,9 @@ impl Server {
         let monitoring = Bound::new(&options).await?;
         let websocket = websocket::bind(&options).await?;
         // Last, since whoever waits for a server looks whether this port is open.
-        let (socket, address) = assemble::bind_first(&options.host, options.port).await?;
+        let bound = bind(&options.host, options.port).await;
+        let (socket, address) =
+            bound.map_err(|error| StartError::listen(&options.host, options.port, error))?;
         let unix = unix::bind(&options).await?;
         let host = Arc::new(assemble::host(&options));
         tracing::info!("  Name:     {}", terms.info.server_name);

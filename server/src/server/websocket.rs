@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::net::TcpListener;
 
-use super::{Server, StartError, assemble};
+use super::{Server, StartError};
 use crate::doors::nats::{self, NatsDoor, Way};
-use crate::net::{CookieNames, Encryption, Place, Prepared, Rules, TlsOptions, WebsocketListener};
+use crate::net::{
+    self, CookieNames, Encryption, Place, Prepared, Rules, TlsOptions, WebsocketListener,
+};
 use crate::options::{Builder, WebsocketOptions};
 use crate::peer::{Access, ConnectionType};
 
@@ -79,7 +81,9 @@ pub(super) async fn bind(options: &Builder) -> Result<Option<Bound>, StartError>
     let rules = rules(websocket, options)?;
     let encryption = Encryption::new(websocket.tls.clone()).map_err(StartError::Tls)?;
     let host = websocket.host.as_ref().unwrap_or(&options.host);
-    let (socket, address) = assemble::bind_first(host, websocket.port).await?;
+    let (socket, address) = net::bind(host, websocket.port)
+        .await
+        .map_err(|error| StartError::listen(host, websocket.port, error))?;
     let tls = websocket.tls.as_ref();
     let way = Way {
         kind: ConnectionType::Websocket,

@@ -15,7 +15,6 @@ use data_encoding::BASE64;
 use httparse::{EMPTY_HEADER, Header, Status};
 use tungstenite::handshake::derive_accept_key;
 
-use super::origin;
 use super::rules::{CookieNames, Rules};
 use super::stream::Manner;
 use crate::link::Cookies;
@@ -119,7 +118,7 @@ fn grant(request: &httparse::Request<'_, '_>, rules: &Rules) -> Result<Agreement
         return refuse(BAD_REQUEST, "invalid version");
     }
     let origin = first(headers, "Origin").or_else(|| first(headers, "Sec-WebSocket-Origin"));
-    if let Err(why) = origin::check(origin, host, rules) {
+    if let Err(why) = rules.check(origin, host) {
         return refuse("403 Forbidden", why);
     }
     let manner = Manner {
