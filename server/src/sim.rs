@@ -98,6 +98,7 @@ impl Default for Core {
 impl Core {
     /// Nobody is here; everybody may come and do everything.
     pub fn new() -> Self {
+        fastrand::seed(0); // Which member of a queue group is chosen repeats as well.
         let bounds = Bounds {
             connections_max: CONNECTIONS_MAX,
             subscriptions_max: None,
