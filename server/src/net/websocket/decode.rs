@@ -222,8 +222,16 @@ impl Decoder {
         let (left, mask) = match &mut self.step {
             Step::Payload { left, mask } if *left > 0 => (left, mask),
             Step::Payload { .. } if !message.is_final => {
-                self.step = Step::NEXT;
-                return Ok((0, 0));
+                // What has come goes out before the next fragment comes.
+                let written = match &mut message.inflater {
+                    Some(_) if room.is_empty() => return Ok((0, 0)),
+                    Some(inflater) => inflater.inflate(&[], room)?.1,
+                    None => 0,
+                };
+                if written == 0 {
+                    self.step = Step::NEXT;
+                }
+                return Ok((0, written));
             }
             _ => return self.end_message(room),
         };
