@@ -39,7 +39,7 @@ async fn run(client: &str, work: &str, count: u64, url: &str) -> Result<(), Fail
         ("both", "latency" | "latency-threads") => {
             return latency::compare(url, count, work).await;
         }
-        ("dunlin", "link" | "link-threads") => return link::compare(count).await,
+        ("dunlin", "link" | "link-threads") => return link::compare(count, url).await,
         ("dunlin", "publish16") => dunlin_publish(url, count, 16).await?,
         ("dunlin", "publish128") => dunlin_publish(url, count, 128).await?,
         ("dunlin", "receive") => dunlin_receive(url, count).await?,

@@ -57,9 +57,36 @@ impl Digits {
     }
 }
 
+/// Appends the digits of `number`: those of a small one, which most are, without a loop.
+#[inline]
+pub(crate) fn append(out: &mut Vec<u8>, number: u64) {
+    if number >= 10_000 {
+        return out.extend_from_slice(Digits::new(number).as_bytes());
+    }
+    let number = number as u32;
+    let (high, low) = (number / 100, number % 100);
+    let digits = [high / 10, high % 10, low / 10, low % 10].map(|digit| b'0' + digit as u8);
+    let zeros = usize::from(number < 10) + usize::from(number < 100) + usize::from(number < 1000);
+    // All four bytes are written, those that count first.
+    let start = out.len();
+    let digits = u32::from_le_bytes(digits) >> (8 * zeros);
+    out.extend_from_slice(&digits.to_le_bytes());
+    out.truncate(start + 4 - zeros);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_appended_as_it_is_displayed() {
+        let large = [99_999, 123_456_789, u64::MAX];
+        for number in (0..=10_100).chain(large) {
+            let mut out = b"x".to_vec();
+            append(&mut out, number);
+            assert_eq!(String::from_utf8_lossy(&out), format!("x{number}"));
+        }
+    }
 
     #[test]
     fn a_size_is_one_to_nine_digits() {

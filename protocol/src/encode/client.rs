@@ -2,7 +2,7 @@
 
 use crate::connect::Connect;
 use crate::headers::HeaderMap;
-use crate::number::Digits;
+use crate::number::append as number;
 
 /// Appends `CONNECT {json}`.
 pub fn connect(out: &mut Vec<u8>, connect: &Connect) {
@@ -33,11 +33,10 @@ pub struct Publication<'a> {
 /// HPUB <subject> [reply] <header size> <size>⏎<headers><payload>⏎
 /// ```
 pub fn publish(out: &mut Vec<u8>, publication: &Publication<'_>) {
-    let verb: &[u8] = match publication.headers {
-        Some(_) => b"HPUB ",
-        None => b"PUB ",
-    };
-    out.extend_from_slice(verb);
+    match publication.headers {
+        Some(_) => out.extend_from_slice(b"HPUB "),
+        None => out.extend_from_slice(b"PUB "),
+    }
     out.extend_from_slice(publication.subject);
     out.push(b' ');
     if let Some(reply) = publication.reply {
@@ -82,10 +81,6 @@ pub fn unsubscribe(out: &mut Vec<u8>, sid: u64, max: Option<u64>) {
         number(out, max);
     }
     out.extend_from_slice(b"\r\n");
-}
-
-fn number(out: &mut Vec<u8>, number: u64) {
-    out.extend_from_slice(Digits::new(number).as_bytes());
 }
 
 #[cfg(test)]
