@@ -19,7 +19,7 @@ use super::sync::Mutex;
 /// spread over the whole cache. A guess between one message and a page's worth of them.
 const SMALL: usize = 4 * 1024;
 /// A piece for an outbox that has more to say.
-const LARGE: usize = 64 * 1024;
+pub(crate) const LARGE: usize = 64 * 1024;
 /// How many pieces of one size a worker keeps before it puts half of them into the pool.
 const LOCAL_MAX: usize = 128;
 /// How many segments a list for an outbox holds without growing; one that has grown is not used
@@ -66,6 +66,23 @@ impl Pool {
     /// What all outboxes hold, and may.
     pub(crate) fn ceiling(&self) -> &Ceiling {
         &self.ceiling
+    }
+
+    /// An empty piece of [`LARGE`] bytes, if there is one; what it is used for is no outbox's.
+    pub(crate) fn take_large(&self) -> Option<Vec<u8>> {
+        let mut shelves = self.shelves.lock();
+        let piece = shelves.large.pop();
+        shelves.spare.1 = shelves.large.len().min(shelves.spare.1);
+        piece
+    }
+
+    /// Takes such a piece back.
+    pub(crate) fn give_large(&self, mut piece: Vec<u8>) {
+        piece.clear();
+        let mut shelves = self.shelves.lock();
+        if shelves.large.len() < POOL_MAX {
+            shelves.large.push(piece);
+        }
     }
 
     /// Gives half of what nobody needed lately back to the allocator; true if nothing is kept.

@@ -28,7 +28,7 @@ use bytes::Bytes;
 
 pub(crate) use backlog::Backlog;
 pub(crate) use ceiling::Relief;
-pub(crate) use chunk::{Chunks, Pool};
+pub(crate) use chunk::{Chunks, LARGE as PIECE_LEN, Pool};
 pub use lag::Lag;
 pub(crate) use lag::LagRule;
 pub(crate) use latency::{Latency, Samples};

@@ -249,10 +249,15 @@ impl Hub {
         let result = self.workers.with(work);
         // After the work, so that the clock, if it looks now, sees all of it: a connection that has
         // left, a worker that is back.
+        self.stir();
+        result
+    }
+
+    /// Has the clock look once more: something was done.
+    pub(super) fn stir(&self) {
         if self.stir.is_first() {
             self.timers.earlier.notify_one();
         }
-        result
     }
 }
 

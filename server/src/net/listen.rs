@@ -157,7 +157,7 @@ impl Listener {
 
     /// A connection without a socket; the other end is served like any other.
     pub(crate) fn connect_in_process(&self) -> Pipe {
-        let (ours, theirs) = pipe::pair();
+        let (ours, theirs) = pipe::pair(&self.hub);
         self.serve(ours, None);
         theirs
     }

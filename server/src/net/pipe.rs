@@ -1,23 +1,26 @@
 //! A connection inside the process: two queues of bytes, no socket, no system call.
 //!
 //! One end is served by the same loop as any connection; the other is an ordinary byte stream for
-//! a client. Each direction holds at most [`CAPACITY`] bytes and keeps no memory while empty.
+//! a client. Each direction holds at most two pieces of memory: one that is read and one that is
+//! written, so that a writer that had to wait finds room for a whole piece. The pieces are the
+//! server's, as those of its outboxes are: an empty queue keeps none, and a busy one finds them warm.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::hub::Hub;
 use super::socket::Socket;
-use crate::link::{Reason, Wire};
+use crate::link::{PIECE_LEN, Reason, Wire};
 
-/// The most that one direction holds, in bytes: as much as the serving loop reads at once.
-const CAPACITY: usize = super::worker::BUFFER_LEN;
+/// What an empty queue sets aside for a little, in bytes: as much as the allocator has at hand.
+const SMALL: usize = 1024;
 
 /// The client's end of a connection inside the process.
 ///
@@ -34,22 +37,42 @@ pub struct Pipe {
 pub(super) struct ServerPipe(Pipe);
 
 /// One direction.
-#[derive(Debug, Default)]
 struct Half {
     queue: Mutex<Queue>,
+    /// Where pieces come from, as long as it is there.
+    hub: Weak<Hub>,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    bytes: BytesMut,
+    /// What is read, and without a `back` also written.
+    front: Vec<u8>,
+    read: usize, // How much of it; less than all, unless it is empty.
+    /// What is written behind it. No piece ever grows.
+    back: Vec<u8>,
     is_finished: bool,  // Nothing more will be written.
     is_abandoned: bool, // Nothing more will be read.
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
 
-pub(super) fn pair() -> (ServerPipe, Pipe) {
-    let (up, down) = (Arc::<Half>::default(), Arc::<Half>::default());
+/// What a write came to.
+enum Written {
+    Some(usize),
+    /// Nothing: another piece is wanted first.
+    NeedsPiece,
+    /// Nothing, and there may be no other piece.
+    IsFull,
+}
+
+pub(super) fn pair(hub: &Arc<Hub>) -> (ServerPipe, Pipe) {
+    let half = || {
+        Arc::new(Half {
+            queue: Mutex::default(),
+            hub: Arc::downgrade(hub),
+        })
+    };
+    let (up, down) = (half(), half());
     let server = Pipe {
         incoming: Arc::clone(&up),
         outgoing: Arc::clone(&down),
@@ -63,53 +86,133 @@ pub(super) fn pair() -> (ServerPipe, Pipe) {
     )
 }
 
+impl Queue {
+    fn is_empty(&self) -> bool {
+        self.read == self.front.len()
+    }
+
+    fn has_room(&self) -> bool {
+        self.back.len() < PIECE_LEN
+    }
+
+    /// Where the next bytes go.
+    fn end(&mut self) -> &mut Vec<u8> {
+        match self.back.capacity() {
+            0 => &mut self.front,
+            _ => &mut self.back,
+        }
+    }
+
+    /// Adds a piece, and what it has room for with it.
+    fn write(&mut self, bufs: &[IoSlice<'_>], piece: Option<Vec<u8>>) -> Written {
+        if let Some(piece) = piece {
+            match self.front.capacity() {
+                0 => self.front = piece,
+                _ => self.back = piece,
+            }
+        }
+        let end = self.end();
+        let before = end.len();
+        for buf in bufs {
+            let room = end.capacity() - end.len();
+            end.extend_from_slice(&buf[..buf.len().min(room)]);
+        }
+        let written = end.len() - before;
+        match written {
+            0 if bufs.iter().all(|buf| buf.is_empty()) => Written::Some(0),
+            0 if self.back.capacity() == 0 => Written::NeedsPiece,
+            0 => Written::IsFull,
+            _ => Written::Some(written),
+        }
+    }
+
+    /// Hands the bytes of the first piece to `take`, which says how many it took. Some once it is
+    /// empty: the piece, for somebody else.
+    fn read(&mut self, take: &mut impl FnMut(&[u8]) -> usize) -> (usize, Option<Vec<u8>>) {
+        let taken = take(&self.front[self.read..]);
+        self.read += taken;
+        if !self.is_empty() {
+            return (taken, None);
+        }
+        self.read = 0;
+        let emptied = std::mem::replace(&mut self.front, std::mem::take(&mut self.back));
+        (taken, Some(emptied))
+    }
+}
+
 impl Half {
     fn try_write(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut queue = self.queue.lock();
-        if queue.is_abandoned || queue.is_finished {
-            return Err(io::ErrorKind::BrokenPipe.into());
+        let mut piece = None;
+        loop {
+            let mut queue = self.queue.lock();
+            if queue.is_abandoned || queue.is_finished {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            let written = match queue.write(bufs, piece.take()) {
+                Written::Some(written) => written,
+                Written::IsFull => return Err(io::ErrorKind::WouldBlock.into()),
+                Written::NeedsPiece => {
+                    let is_empty = queue.is_empty();
+                    drop(queue);
+                    piece = Some(self.piece(bufs, is_empty));
+                    continue;
+                }
+            };
+            let reader = queue.reader.take();
+            drop(queue);
+            reader.into_iter().for_each(Waker::wake);
+            return Ok(written);
         }
-        let mut room = CAPACITY - queue.bytes.len();
-        let mut written = 0;
-        for buf in bufs {
-            let part = &buf[..buf.len().min(room)];
-            queue.bytes.extend_from_slice(part);
-            room -= part.len();
-            written += part.len();
-        }
-        if written == 0 && bufs.iter().any(|buf| !buf.is_empty()) {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let reader = queue.reader.take();
-        drop(queue);
-        reader.into_iter().for_each(Waker::wake);
-        Ok(written)
     }
 
     /// Hands the bytes that are there to `take`, which says how many it took; 0 bytes are the end.
-    fn try_read(&self, take: impl FnOnce(&[u8]) -> usize) -> io::Result<usize> {
+    fn try_read(&self, mut take: impl FnMut(&[u8]) -> usize) -> io::Result<usize> {
         let mut queue = self.queue.lock();
-        if queue.bytes.is_empty() {
-            return if queue.is_finished {
-                Ok(0)
-            } else {
-                Err(io::ErrorKind::WouldBlock.into())
+        if queue.is_empty() {
+            return match queue.is_finished {
+                true => Ok(0),
+                false => Err(io::ErrorKind::WouldBlock.into()),
             };
         }
-        let taken = take(&queue.bytes);
-        queue.bytes.advance(taken);
-        if queue.bytes.is_empty() {
-            queue.bytes = BytesMut::new();
+        let (mut taken, first) = queue.read(&mut take);
+        let mut second = None;
+        if first.is_some() && !queue.is_empty() {
+            let (more, emptied) = queue.read(&mut take);
+            taken += more;
+            second = emptied;
         }
-        let writer = queue.writer.take();
+        let writer = match queue.has_room() {
+            true => queue.writer.take(),
+            false => None,
+        };
         drop(queue);
         writer.into_iter().for_each(Waker::wake);
+        first.into_iter().chain(second).for_each(|it| self.give(it));
         Ok(taken)
+    }
+
+    /// A piece for `bufs`. Nothing is locked meanwhile.
+    fn piece(&self, bufs: &[IoSlice<'_>], is_empty: bool) -> Vec<u8> {
+        if is_empty && bufs.iter().map(|buf| buf.len()).sum::<usize>() <= SMALL {
+            return Vec::with_capacity(SMALL);
+        }
+        let known = self.hub.upgrade().and_then(|hub| hub.pool.take_large());
+        known.unwrap_or_else(|| Vec::with_capacity(PIECE_LEN))
+    }
+
+    /// Takes an emptied piece back.
+    fn give(&self, piece: Vec<u8>) {
+        if piece.capacity() == PIECE_LEN
+            && let Some(hub) = self.hub.upgrade()
+        {
+            hub.pool.give_large(piece);
+            hub.stir();
+        }
     }
 
     fn poll_readable(&self, cx: &Context<'_>) -> Poll<()> {
         let mut queue = self.queue.lock();
-        if !queue.bytes.is_empty() || queue.is_finished {
+        if !queue.is_empty() || queue.is_finished {
             return Poll::Ready(());
         }
         queue.reader = Some(cx.waker().clone());
@@ -118,7 +221,7 @@ impl Half {
 
     fn poll_writable(&self, cx: &Context<'_>) -> Poll<()> {
         let mut queue = self.queue.lock();
-        if queue.bytes.len() < CAPACITY || queue.is_abandoned || queue.is_finished {
+        if queue.has_room() || queue.is_abandoned || queue.is_finished {
             return Poll::Ready(());
         }
         queue.writer = Some(cx.waker().clone());
@@ -136,10 +239,21 @@ impl Half {
     fn abandon(&self) {
         let mut queue = self.queue.lock();
         queue.is_abandoned = true;
-        queue.bytes = BytesMut::new();
+        let pieces = [
+            std::mem::take(&mut queue.front),
+            std::mem::take(&mut queue.back),
+        ];
+        queue.read = 0;
         let writer = queue.writer.take();
         drop(queue);
         writer.into_iter().for_each(Waker::wake);
+        pieces.into_iter().for_each(|piece| self.give(piece));
+    }
+}
+
+impl std::fmt::Debug for Half {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Half").finish_non_exhaustive()
     }
 }
 
@@ -222,9 +336,12 @@ impl Socket for ServerPipe {
     }
 
     fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
         self.0.incoming.try_read(|bytes| {
-            let len = bytes.len().min(buffer.len());
-            buffer[..len].copy_from_slice(&bytes[..len]);
+            let free = &mut buffer[filled..];
+            let len = bytes.len().min(free.len());
+            free[..len].copy_from_slice(&bytes[..len]);
+            filled += len;
             len
         })
     }
