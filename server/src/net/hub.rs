@@ -199,6 +199,10 @@ impl Hub {
             if self.presence.is_over() {
                 return;
             }
+            // But whoever leaves a server that stops is to be heard of at once.
+            if !is_tidy && !self.presence.is_stopping() {
+                self.stir.look_anyway();
+            }
             let due = match (next, is_tidy) {
                 (Some(next), true) => next,
                 (Some(next), false) => next.min(now + TRIM_INTERVAL),

@@ -17,8 +17,29 @@ impl Stir {
         !self.0.load(Ordering::Relaxed) && !self.0.swap(true, Ordering::Relaxed)
     }
 
+    /// The clock will look again before long: nobody needs to tell it meanwhile.
+    pub(super) fn look_anyway(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
     /// The clock is about to look.
     pub(super) fn settle(&self) {
         self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+#[cfg(all(test, not(model)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_told_once_and_not_while_it_looks_anyway() {
+        let stir = Stir::default();
+        assert!(stir.is_first() && !stir.is_first());
+        stir.settle();
+        stir.look_anyway();
+        assert!(!stir.is_first());
+        stir.settle();
+        assert!(stir.is_first());
     }
 }
