@@ -144,6 +144,13 @@ impl Queue {
     ///
     /// A queue that has ended takes nothing and drops nothing: nobody waits for these messages.
     pub(crate) fn push(&self, run: &mut VecDeque<Message>) -> Pushed {
+        let (pushed, waker) = self.push_quietly(run);
+        waker.into_iter().for_each(Waker::wake);
+        pushed
+    }
+
+    /// The same; whoever waits for a message is woken by the caller, who may have more first.
+    pub(crate) fn push_quietly(&self, run: &mut VecDeque<Message>) -> (Pushed, Option<Waker>) {
         let mut state = self.lock();
         let before = state.losses;
         state.held = self.in_hand.load(Ordering::Relaxed);
@@ -164,10 +171,7 @@ impl Queue {
         let waker = state.waker.take();
         drop(state);
         run.clear();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        pushed
+        (pushed, waker)
     }
 
     /// Whether the queue is still more than half full; then `waker` is called when it no longer is.

@@ -32,6 +32,7 @@ impl Engine {
         let outcome = self.receive_from(&mut input);
         self.input = input;
         self.table.deliver(&mut self.notices, &mut self.tally);
+        self.table.wake();
         outcome
     }
 

@@ -1,11 +1,11 @@
 //! The subscriptions of one client, by sid, and the messages on their way to them.
 //!
 //! Messages are collected in a run as long as they are for the same subscription, and handed over
-//! together: one lock and one wake for a whole read in the usual case.
+//! together under one lock; their reader is woken when all that was read has been handed over.
 //!
 //! ```text
 //! accept(7) accept(7) accept(9)            deliver
-//!    └──── run of 7 ──┘  └─ hands 7's run over, starts 9's ─┘
+//!    └──── run of 7 ──┘  └─ hands 7's run over, starts 9's ─┘ wake: both
 //! ```
 
 use std::collections::VecDeque;
@@ -36,6 +36,8 @@ pub(super) struct Table {
     block: BytesMut,
     /// Queues that asked not to be sent more for now.
     full: Vec<Arc<Queue>>,
+    /// Readers for whom there is something; empty between two calls of `receive`.
+    readers: Vec<Waker>,
 }
 
 #[derive(Debug)]
@@ -60,6 +62,7 @@ impl Table {
             run_sid: 0,
             block: BytesMut::new(),
             full: Vec::new(),
+            readers: Vec::new(),
         }
     }
 
@@ -179,7 +182,8 @@ impl Table {
         };
         match &subscription.sink {
             Sink::Queue(queue) => {
-                let pushed = queue.push(&mut self.run);
+                let (pushed, reader) = queue.push_quietly(&mut self.run);
+                self.readers.extend(reader);
                 tally.replaced += pushed.replaced;
                 if pushed.dropped > 0 {
                     tally.dropped += pushed.dropped;
@@ -207,6 +211,14 @@ impl Table {
             .is_some_and(|max| subscription.received >= max)
         {
             self.remove(sid, End::Done);
+        }
+    }
+
+    /// Wakes the readers of what was handed over: once for a whole read, as each sleeps until then.
+    pub(super) fn wake(&mut self) {
+        self.readers.drain(..).for_each(Waker::wake);
+        if self.readers.capacity() > READERS_KEPT {
+            self.readers = Vec::new();
         }
     }
 
@@ -326,6 +338,8 @@ fn message(
 
 /// How many messages are handed over at once: some 4 KiB of them, which stay in the nearest cache.
 const RUN_MAX: usize = 28;
+/// For how many readers there is room between two reads. A guess.
+const READERS_KEPT: usize = 64;
 /// How much memory small payloads share, in bytes: so much is kept alive by one of them that is
 /// kept, at the worst. What is larger than an eighth of it has memory of its own.
 const BLOCK_SIZE: usize = 2048;
