@@ -8,7 +8,8 @@ use crate::Failure;
 use crate::latency::Percentiles;
 
 /// Prints message rates and round trips over both, in turn; over one alone if it is `only` that,
-/// for a profiler.
+/// for a profiler (of round
+/// trips if the count is 0).
 pub(crate) async fn compare(count: u64, only: &str) -> Result<(), Failure> {
     let server = dunlin_server::Server::builder().host("127.0.0.1").port(0);
     let server = server.start().await?;
@@ -26,8 +27,12 @@ pub(crate) async fn compare(count: u64, only: &str) -> Result<(), Failure> {
     if let Some((_, [from, to])) = ways.iter().find(|(name, _)| *name == only) {
         let began = crate::cpu_micros()?;
         for _ in 0..ROUNDS {
-            flow(from, to, count).await?;
+            match count {
+                0 => drop(round_trips(from, to).await?),
+                _ => drop(flow(from, to, count).await?),
+            }
         }
+        let count = count.max(TRIPS as u64);
         let each = (crate::cpu_micros()? - began) as f64 / (count * ROUNDS as u64) as f64;
         println!("{only}: {each:.3} µs of CPU for each message");
         return Ok(());
