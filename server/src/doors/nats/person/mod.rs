@@ -137,12 +137,15 @@ impl TextSession {
             return self.hear_program(input, now, wakes);
         };
         let (taken, is_program) = person.hear(self, input, now, wakes);
-        if is_program {
-            person.leave(self, now);
-        } else {
+        if !is_program {
             self.person = Some(person);
+            return taken;
         }
-        taken
+        person.leave(self, now);
+        match taken.used {
+            0 => self.hear_program(input, now, wakes), // Each look at the input takes something.
+            _ => taken,
+        }
     }
 
     /// The time has come for something that was to be said to a person.
@@ -204,7 +207,10 @@ impl Person {
             };
             self.unfinished = None;
             let verdict = match next {
-                Next::Program => return (taken(used, 0, Verdict::Continue), true),
+                Next::Program => {
+                    let blanks = rest.iter().take_while(|it| it.is_ascii_whitespace());
+                    return (taken(used + blanks.count(), 0, Verdict::Continue), true);
+                }
                 Next::Go(verdict) => verdict,
             };
             used += step_used;
