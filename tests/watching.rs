@@ -197,7 +197,7 @@ async fn a_reader_that_was_cut_is_told_with_what_it_lost() {
     let sum: f64 = by_reason.iter().sum();
     assert_eq!(
         (by_reason.len(), sum),
-        (3, found["dunlin_dropped_messages_total"])
+        (4, found["dunlin_dropped_messages_total"])
     );
     let cut = fetch_json(server.monitor(), "/slowz").await["cut"][0].clone();
     assert_eq!(cut["reason"], "Slow Consumer (Pending Bytes)");

@@ -26,8 +26,9 @@ const PREFIX: &str = "dunlin";
 type Label = [(&'static str, String); 1];
 
 /// Why somebody is cut who reads too slowly.
-const SLOW: [Reason; 2] = [
+const SLOW: [Reason; 3] = [
     Reason::SlowConsumerPendingBytes,
+    Reason::SlowConsumerPendingTotal,
     Reason::SlowConsumerWriteDeadline,
 ];
 /// Why messages are lost without a cut.
@@ -144,6 +145,11 @@ impl Monitor {
                 "publisher_pauses",
                 "Times a publisher held back for a slower reader",
                 counts.stalled_clients,
+            ),
+            (
+                "publisher_throttles",
+                "Times a publisher was not read from for a while, being over its rate",
+                counts.throttled_clients,
             ),
         ] {
             registry.register(name, help, ConstCounter::new(value));

@@ -52,6 +52,8 @@ pub struct Statistics {
     pub stale_connections: u64,
     /// How often a publisher held back for a slower reader.
     pub stalled_clients: u64,
+    /// How often a publisher was not read from for a while, because it was over its rate.
+    pub throttled_clients: u64,
     /// Deliveries that slow readers lost, when they were cut or instead.
     pub dropped_messages: u64,
     /// Their bytes on the wire.
@@ -238,6 +240,11 @@ impl Table {
     /// Counts a reader that is slow, and kept.
     pub(crate) fn count_stall(&self) {
         self.state.lock().gone.slow_consumers += 1;
+    }
+
+    /// Counts a publisher that is over its rate, and rests.
+    pub(crate) fn count_throttle(&self) {
+        self.state.lock().gone.throttled_clients += 1;
     }
 
     /// How those who left had read.

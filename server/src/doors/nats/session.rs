@@ -207,7 +207,10 @@ impl TextSession {
             self.tell_user_info(reply, now, wakes);
             taken += 1;
         }
-        self.throttled_until = self.peer.charge(message.size(), now).map(Box::new);
+        if let Some(until) = self.peer.charge(message.size(), now) {
+            self.throttled_until = Some(Box::new(until));
+            self.nats.host.table.count_throttle();
+        }
         self.note_published(now);
         if let (0, true, Some(reply)) = (taken, self.mood.no_responders, publish.reply) {
             self.report_no_responders(publish.subject, reply, wakes);
