@@ -40,6 +40,7 @@ macro_rules! against_ours {
 
 mod churn;
 mod contract;
+mod counted;
 mod delivery;
 mod flood;
 mod lag;
