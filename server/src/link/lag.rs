@@ -1,7 +1,7 @@
 //! What becomes of messages for a reader that does not keep up.
 
 /// What becomes of messages for a reader with as much waiting as may wait, [`max_pending`] or a
-/// limit of its user or address. A reader that is never that far behind meets none of this.
+/// limit of its user or address; a reader that is never that far behind meets none of this.
 ///
 /// The wire stays what it is: a reader sees whole messages in their order, some of them missing.
 /// Each that is, is counted: for the connection in `/connz` and `/slowz`, for all in
@@ -18,10 +18,10 @@ pub enum Lag {
     Disconnect,
     /// The message that does not fit is dropped: the reader works off what is old.
     DropNewest,
-    /// The oldest messages that wait make room, a quarter of what waits at a time.
+    /// The oldest messages that wait make room, up to 64 KiB more than is needed at a time.
     DropOldest,
-    /// Of messages with the same subject to the same subscription the last one stays; where that
-    /// is not enough, the oldest make room.
+    /// Of messages with the same subject to the same subscription the last one stays, from three
+    /// quarters of what may wait on; where that is not enough, the oldest make room.
     Latest,
 }
 

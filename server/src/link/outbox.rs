@@ -10,6 +10,7 @@
 //! writer at a time; an outbox that is being written or is blocked is flushed by nobody else; what
 //! is pending never exceeds the limit by more than the last words of a connection.
 
+mod walks;
 mod writing;
 
 use std::io;
@@ -24,7 +25,8 @@ use super::reason::Reason;
 use super::share::{Share, Shares};
 use super::sync::{Mutex, MutexGuard};
 use super::wire::Wire;
-use writing::Thinning;
+use walks::Thinning;
+pub(crate) use walks::Walk;
 pub(crate) use writing::Writing;
 
 /// More pending than this, in bytes, and publishers hold back for a while: what a reader has not
@@ -103,7 +105,7 @@ struct Rare {
     /// What the reader has lost so far.
     dropped: Dropped,
     /// What was taken out to make room.
-    thinning: Thinning,
+    thinning: Option<Box<Thinning>>,
 }
 
 struct Ending {
@@ -393,6 +395,9 @@ impl State {
     fn settle(&mut self) {
         if let Some(rare) = &mut self.rare {
             rare.shares.settle(self.queue.pending_bytes);
+            if let Some(thinning) = &mut rare.thinning {
+                thinning.relax(self.queue.pending_bytes);
+            }
         }
     }
 

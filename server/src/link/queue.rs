@@ -17,7 +17,8 @@ use super::chunk::Chunks;
 use super::wire::Wire;
 
 pub(crate) use sight::{Place, Sight};
-pub(crate) use thin::{From, Look, Thinned};
+pub(super) use thin::Walked;
+pub(crate) use thin::{From, Look, Notes, Thinned};
 
 /// The most segments handed to the kernel at once; more than this fit no socket buffer.
 const VECTORS_MAX: usize = 64;

@@ -2,10 +2,11 @@
 //!
 //! In: a message, or a line, that does not fit. Out: room for it, made of messages that may go; or
 //! the word that it is to be dropped, or its reader cut. Nobody comes here whose reader keeps up.
-//! How long it takes is in proportion to what is dropped, but for [`Lag::Latest`], which looks at all
-//! that waits, and then not again before a quarter as much has come.
+//!
+//! Whoever publishes looks at no more than a few chunks of what waits for each message, however much
+//! waits: walks go on where they stopped. For [`Lag::Latest`] they begin when three quarters of what
+//! may wait are there, and are over before the rest is.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,11 +14,14 @@ use dunlin_protocol::{ServerLimits, ServerOp, ServerParser, ServerStep, subject}
 
 use super::session::{Speech, TextSession};
 use super::sink::Reader;
-use crate::link::{From, Lag, LagRule, Refused, Thinned, Wakes, Writing};
+use crate::link::{Lag, LagRule, Notes, Refused, Thinned, Wakes, Walk, Writing};
 
 /// The most subjects that are told apart where the latest of each is to stay, those that came last;
 /// of the others the oldest make room. Bounds the memory of a search. A guess.
 const SUBJECTS_MAX: usize = 16 * 1024;
+/// How much text is looked at to make room for a message that may be dropped instead, in bytes. A
+/// guess: four full chunks.
+const LOOK_MAX: isize = 256 * 1024;
 /// What a status line of the server begins with: an answer, and no delivery.
 const NO_RESPONDERS: &[u8] = b"NATS/1.0 503\r\n";
 
@@ -61,11 +65,14 @@ impl TextSession {
         let identity = self.identity.as_deref();
         let settings = &self.terms.settings;
         let own = identity.and_then(|identity| identity.lag);
-        *self.reader.lags.lock() = Lags {
+        let lags = Lags {
             base: own.or(self.way.lag).unwrap_or(settings.lag),
             rules: Arc::clone(&settings.lag_rules),
             is_shown: self.speech == Speech::Person,
         };
+        let is_ahead = lags.has(Lag::Latest) && !lags.is_shown;
+        *self.reader.lags.lock() = lags;
+        self.reader.outbox.lock().set_ahead(is_ahead);
     }
 }
 
@@ -80,16 +87,16 @@ impl Reader {
         wakes: &mut Wakes,
     ) -> Fate {
         let lags = self.lags.lock().clone();
-        let lag = subject.map_or(Lag::Disconnect, |subject| lags.of(subject));
-        if lag == Lag::DropNewest {
-            self.party.count_refused(len as u64);
-            return Fate::Dropped;
+        if lags.has(Lag::Latest) && !lags.is_shown {
+            self.look_ahead(&lags, outbox, len, wakes);
         }
-        if !lags.is_shown && outbox.may_thin() {
-            self.thin(&lags, outbox, len, wakes);
-            if outbox.has_room_for(len) {
-                return Fate::Fits;
-            }
+        let lag = subject.map_or(Lag::Disconnect, |subject| lags.of(subject));
+        let may_thin = !lags.is_shown && lag != Lag::DropNewest && outbox.may_thin();
+        if !outbox.has_room_for(len) && may_thin {
+            self.thin(&lags, outbox, lag, len, wakes);
+        }
+        if outbox.has_room_for(len) {
+            return Fate::Fits;
         }
         if lag == Lag::Disconnect {
             return Fate::Cut;
@@ -126,35 +133,62 @@ impl Reader {
         }
     }
 
-    /// Takes out what may go, by its own subject, until there is room for `len` bytes and more.
-    fn thin(&self, lags: &Lags, outbox: &mut Writing<'_>, len: usize, wakes: &mut Wakes) {
-        let goal = outbox.goal(len);
+    /// Takes out some of what has been superseded, in proportion to the `len` bytes that come.
+    fn look_ahead(&self, lags: &Lags, outbox: &mut Writing<'_>, len: usize, wakes: &mut Wakes) {
+        let Some(mut credit) = outbox.look_ahead(len) else {
+            return;
+        };
+        let mut look = |text: &mut Vec<u8>, shared, seen: &mut Notes| {
+            spend(&mut credit, text).then(|| superseded(text, shared, lags, seen))
+        };
+        let (thinned, _) = outbox.thin(Walk::Superseded, &mut look, wakes.chunks());
+        outbox.end_look_ahead(credit);
+        self.party
+            .count_lost(thinned.messages, thinned.bytes as u64);
+    }
+
+    /// Takes out what may go, by its own subject, until there is room for `len` bytes and more. For
+    /// one that is treated as `lag` says; all of what waits is looked at only for one whose reader
+    /// would be cut.
+    fn thin(&self, lags: &Lags, outbox: &mut Writing<'_>, lag: Lag, len: usize, wakes: &mut Wakes) {
+        let mut missing = outbox.goal(len);
+        let mut credit = match lag {
+            Lag::Disconnect => isize::MAX,
+            _ => LOOK_MAX,
+        };
         let mut sum = Thinned::default();
-        let mut add = |thinned: Thinned| {
+        let mut has_seen_all = true;
+        for (walk, goes) in [
+            (Walk::Oldest, &[Lag::DropOldest, Lag::Latest][..]),
+            (Walk::Newest, &[Lag::DropNewest]),
+        ] {
+            if missing == 0 || !goes.iter().any(|lag| lags.has(*lag)) {
+                continue;
+            }
+            let mut look = |text: &mut Vec<u8>, shared, _: &mut Notes| {
+                let goes = |subject: &[u8]| goes.contains(&lags.of(subject));
+                let is_looked_at = missing > 0 && spend(&mut credit, text);
+                is_looked_at.then(|| make_room(text, shared, walk, goes, &mut missing))
+            };
+            let (thinned, is_over) = outbox.thin(walk, &mut look, wakes.chunks());
             sum.messages += thinned.messages;
             sum.bytes += thinned.bytes;
-            goal.saturating_sub(sum.bytes)
-        };
-        let mut left = goal;
-        if lags.has(Lag::Latest) {
-            let mut seen = HashSet::new();
-            let mut look =
-                |text: &mut Vec<u8>, shared| Some(superseded(text, shared, lags, &mut seen));
-            left = add(outbox.thin(From::Newest, &mut look, wakes.chunks()));
+            has_seen_all &= is_over;
         }
-        if left > 0 && (lags.has(Lag::Latest) || lags.has(Lag::DropOldest)) {
-            let mut missing = left;
-            let mut look = |text: &mut Vec<u8>, shared| oldest(text, shared, lags, &mut missing);
-            left = add(outbox.thin(From::Oldest, &mut look, wakes.chunks()));
-        }
-        if left > 0 && lags.has(Lag::DropNewest) {
-            let mut missing = left;
-            let mut look = |text: &mut Vec<u8>, shared| newest(text, shared, lags, &mut missing);
-            left = add(outbox.thin(From::Newest, &mut look, wakes.chunks()));
-        }
-        outbox.end_thinning(left == 0);
+        outbox.end_thinning(missing == 0 || !has_seen_all);
         self.party.count_lost(sum.messages, sum.bytes as u64);
     }
+}
+
+/// Whether `text` may be looked at; if so, it is paid for.
+fn spend(credit: &mut isize, text: &[u8]) -> bool {
+    let may = *credit > 0;
+    if may {
+        #[cfg(test)]
+        twin::LOOKED.set(twin::LOOKED.get() + text.len());
+        *credit -= Writing::cost(text.len());
+    }
+    may
 }
 
 /// One message in a text.
@@ -224,12 +258,7 @@ fn spot(text: &[u8], start: usize, len: usize, shared: usize) -> Option<Spot> {
 }
 
 /// Takes messages out of which a later one is known, `seen`, and notes those that stay.
-fn superseded(
-    text: &mut Vec<u8>,
-    shared: usize,
-    lags: &Lags,
-    seen: &mut HashSet<Box<[u8]>>,
-) -> Thinned {
+fn superseded(text: &mut Vec<u8>, shared: usize, lags: &Lags, seen: &mut Notes) -> Thinned {
     let mut spots = spots(text, shared);
     spots.reverse();
     spots.retain(|spot| {
@@ -249,40 +278,33 @@ fn superseded(
     take_out(text, &spots)
 }
 
-/// Takes the oldest out until `missing` bytes have gone; none when they have.
-fn oldest(text: &mut Vec<u8>, shared: usize, lags: &Lags, missing: &mut usize) -> Option<Thinned> {
-    if *missing == 0 {
-        return None;
-    }
+/// Takes messages out whose subject `goes`, in the order of `walk`, until `missing` bytes have gone.
+fn make_room(
+    text: &mut Vec<u8>,
+    shared: usize,
+    walk: Walk,
+    goes: impl Fn(&[u8]) -> bool,
+    missing: &mut usize,
+) -> Thinned {
     let mut spots = spots(text, shared);
+    let is_reversed = walk == Walk::Newest;
+    if is_reversed {
+        spots.reverse();
+    }
     spots.retain(|spot| {
-        let lag = lags.of(spot.subject(text));
-        let goes = *missing > 0 && matches!(lag, Lag::DropOldest | Lag::Latest);
+        let goes = *missing > 0 && goes(spot.subject(text));
         if goes {
             *missing = missing.saturating_sub(spot.size());
         }
         goes
     });
-    Some(take_out(text, &spots))
-}
-
-/// Takes the newest out that should not have come, until `missing` bytes have gone; none when they
-/// have.
-fn newest(text: &mut Vec<u8>, shared: usize, lags: &Lags, missing: &mut usize) -> Option<Thinned> {
-    if *missing == 0 {
-        return None;
+    if is_reversed {
+        spots.reverse();
     }
-    let mut spots = spots(text, shared);
-    spots.reverse();
-    spots.retain(|spot| {
-        let goes = *missing > 0 && lags.of(spot.subject(text)) == Lag::DropNewest;
-        if goes {
-            *missing = missing.saturating_sub(spot.size());
-        }
-        goes
-    });
-    spots.reverse();
-    Some(take_out(text, &spots))
+    Thinned {
+        is_unfinished: *missing == 0,
+        ..take_out(text, &spots)
+    }
 }
 
 /// Closes the gaps that `spots` leave, which stand in their order.
@@ -304,6 +326,9 @@ fn take_out(text: &mut Vec<u8>, spots: &[Spot]) -> Thinned {
     }
     thinned
 }
+
+#[cfg(test)]
+mod twin;
 
 #[cfg(test)]
 mod tests {
@@ -339,7 +364,7 @@ mod tests {
     #[test]
     fn the_latest_of_each_subject_and_subscription_stays() {
         let mut text = TEXT.to_vec();
-        let thinned = superseded(&mut text, 0, &lags(Lag::Latest, &[]), &mut HashSet::new());
+        let thinned = superseded(&mut text, 0, &lags(Lag::Latest, &[]), &mut Notes::new());
         assert_eq!((thinned.messages, thinned.bytes), (1, 14));
         assert_eq!(text, TEXT[14..]);
     }
@@ -347,25 +372,27 @@ mod tests {
     #[test]
     fn the_oldest_go_until_it_is_enough_and_lines_stay() {
         let mut text = TEXT.to_vec();
-        let (lags, mut missing) = (lags(Lag::DropOldest, &[]), 20);
-        let thinned = oldest(&mut text, 0, &lags, &mut missing);
-        assert_eq!(thinned.map(|it| (it.messages, it.bytes)), Some((2, 28)));
+        let mut missing = 20;
+        let thinned = make_room(&mut text, 0, Walk::Oldest, |_| true, &mut missing);
+        assert_eq!((thinned.messages, thinned.bytes), (2, 28));
+        assert!(thinned.is_unfinished);
         assert_eq!(text, [b"PONG\r\n", &TEXT[34..]].concat());
         assert_eq!(missing, 0);
-        assert_eq!(oldest(&mut text, 0, &lags, &mut missing), None);
     }
 
     #[test]
     fn a_shared_payload_goes_with_its_head() {
         let mut text = b"MSG a 1 1\r\nx\r\nMSG b 1".to_vec();
-        let (lags, mut missing) = (lags(Lag::Disconnect, &[("b", Lag::DropNewest)]), 100);
-        let thinned = newest(&mut text, 1000, &lags, &mut missing);
+        let mut missing = 2000;
+        let goes = |subject: &[u8]| subject == b"b";
+        let thinned = make_room(&mut text, 1000, Walk::Newest, goes, &mut missing);
         let expected = Thinned {
             messages: 1,
             bytes: 1007,
             drops_rest: true,
+            is_unfinished: false,
         };
-        assert_eq!(thinned, Some(expected));
+        assert_eq!(thinned, expected);
         assert_eq!(text, b"MSG a 1 1\r\nx\r\n");
     }
 
@@ -373,7 +400,7 @@ mod tests {
     fn what_is_no_protocol_is_left_alone() {
         let mut text = b"MSG a 1 1\r\nx\r\n12:00 a\r\n  x\r\n".to_vec();
         let mut missing = 100;
-        let thinned = oldest(&mut text, 0, &lags(Lag::DropOldest, &[]), &mut missing);
-        assert_eq!(thinned, Some(Thinned::default()));
+        let thinned = make_room(&mut text, 0, Walk::Oldest, |_| true, &mut missing);
+        assert_eq!(thinned, Thinned::default());
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct Terms {
 
 impl Terms {
     /// What holds where nobody asked for anything.
-    #[cfg(any(feature = "bench", feature = "sim"))]
+    #[cfg(any(feature = "bench", feature = "sim", test))]
     pub(crate) fn plain() -> Self {
         Self {
             settings: Settings {
