@@ -1,32 +1,55 @@
 //! Attacks by what happens to a server while it works: reloads, a lame duck, clocks that jump,
 //! clients that are killed.
 
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dunlin_server::{Builder, Server};
 use dunlin_tests::{Client, Options, PATIENCE};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
-use crate::siege::{besiege, siege, size};
+use crate::siege::{besiege, siege, size, start};
 
 /// Limits change under whoever works, a hundred times and more.
 pub(crate) async fn reloads_under_load() {
-    let server = builder().start().await.expect("the server starts");
-    besiege(server.addr(), || async {
-        for number in 0..size(100, 2_000) {
-            let changed = server.reload(
-                builder()
-                    .max_connections(60_000 + number % 7)
-                    .max_payload(64 * 1024 * (1 + number % 3))
-                    .ping_interval(Duration::from_secs(60 + number as u64 % 5)),
-            );
-            changed.expect("limits can change");
-            tokio::task::yield_now().await;
+    let server = start(&Options::default());
+    let number = AtomicUsize::new(0);
+    besiege(server.address(), server.process(), || async {
+        for _ in 0..size(30, 700) {
+            let number = number.fetch_add(1, Ordering::Relaxed);
+            let max_payload = 64 * 1024 + number;
+            server.reload(&Options {
+                max_connections: Some(60_000 + number % 7),
+                max_payload: Some(max_payload),
+                ping_interval: Some(Duration::from_secs(600 + number as u64 % 5)),
+                ..Options::default()
+            });
+            while !greeting(server.address())
+                .await
+                .contains(&format!("\"max_payload\":{max_payload},"))
+            {
+                tokio::task::yield_now().await;
+            }
         }
     })
     .await;
-    server.shutdown().await;
+    server.stop().await;
+}
+
+/// The INFO that who comes now is told.
+async fn greeting(address: SocketAddr) -> String {
+    let mut socket = TcpStream::connect(address).await.expect("it accepts");
+    let mut info = Vec::new();
+    while !info.ends_with(b"\r\n") {
+        let len = socket.read_buf(&mut info).await.expect("it can be read");
+        assert!(len > 0, "hung up on in the middle of INFO");
+    }
+    String::from_utf8_lossy(&info).into_owned()
 }
 
 fn builder() -> Builder {
@@ -38,34 +61,23 @@ fn builder() -> Builder {
 pub(crate) async fn a_lame_duck_under_load() {
     for _ in 0..size(2, 20) {
         let server = builder().start().await.expect("the server starts");
-        let mut pairs = Vec::new();
+        // All are there before the first of them speaks: who talks at full speed keeps others from
+        // connecting, in one process.
+        let mut silent = Vec::new();
         for number in 0..size(20, 500) {
-            let mut publisher = Client::connect(server.addr()).await;
+            let publisher = Client::connect(server.addr()).await;
             let mut reader = Client::connect(server.addr()).await;
             let subject = format!("a.{number}");
             reader.subscribe(&format!("{subject} 1")).await;
             reader.barrier().await;
-            pairs.push(tokio::spawn(async move {
-                let mut heard = 0;
-                for number in 0_usize.. {
-                    publisher
-                        .publish(&subject, number.to_string().as_bytes())
-                        .await;
-                    publisher.send("PING\r\n").await;
-                    let sent = publisher.arrivals_until_pong().await;
-                    reader.send("PING\r\n").await;
-                    let got = reader.arrivals_until_pong().await;
-                    let messages = got.iter().flatten().count();
-                    heard += messages;
-                    if sent.is_some() && got.is_some() {
-                        assert_eq!(heard, number + 1, "delivered where it was answered");
-                    } else {
-                        return number;
-                    }
-                }
-                0
-            }));
+            silent.push((publisher, reader, subject));
         }
+        let begun = Arc::new(Notify::new());
+        let talk = |(publisher, reader, subject)| {
+            tokio::spawn(talk(publisher, reader, subject, Arc::clone(&begun)))
+        };
+        let pairs: Vec<_> = silent.into_iter().map(talk).collect();
+        begun.notified().await; // There is load.
         let (duration, grace) = (Duration::from_millis(300), Duration::from_millis(50));
         let gone = tokio::time::timeout(PATIENCE, server.lame_duck(duration, grace)).await;
         gone.expect("a lame duck goes");
@@ -77,6 +89,32 @@ pub(crate) async fn a_lame_duck_under_load() {
         assert!(talked > 0, "nobody said anything before it went");
         server.shutdown().await;
     }
+}
+
+/// Publishes and reads until the server goes; how often.
+async fn talk(
+    mut publisher: Client,
+    mut reader: Client,
+    subject: String,
+    begun: Arc<Notify>,
+) -> usize {
+    let mut heard = 0;
+    for number in 0_usize.. {
+        publisher
+            .publish(&subject, number.to_string().as_bytes())
+            .await;
+        publisher.send("PING\r\n").await;
+        let sent = publisher.arrivals_until_pong().await;
+        reader.send("PING\r\n").await;
+        let got = reader.arrivals_until_pong().await;
+        heard += got.iter().flatten().count();
+        if sent.is_none() || got.is_none() {
+            return number;
+        }
+        assert_eq!(heard, number + 1, "delivered where it was answered");
+        begun.notify_one();
+    }
+    0
 }
 
 /// Programs that are killed in the middle of a word, their sockets closed by the system.

@@ -3,7 +3,9 @@
 //! `cargo test -p dunlin-tests --test attacks` runs them in the size for every change;
 //! `DUNLIN_ATTACKS=long cargo test --profile checked -p dunlin-tests --test attacks -- --test-threads=1`
 //! in full: ten thousand connections, a million subscriptions, half a gigabyte past dead readers.
-//! Each has a process of its own, so that its memory and descriptors can be counted.
+//! `DUNLIN_ATTACKED=nats-server` makes those that a siege is made of on nats-server, for comparison.
+//! Each has a process of its own, and its server another, so that memory and descriptors can be
+//! counted.
 
 mod bytes;
 mod ceiling;
@@ -42,11 +44,18 @@ attacks! {
     ports::frames_that_lie
     ports::subjects_that_collide
     soak::everything_is_given_back
+    soak::every_task_ends
     crowds::a_storm_of_connections
     crowds::a_storm_of_resets
     crowds::peers_that_are_not_there
     crowds::readers_that_stall
     crowds::subscriptions_by_the_million
+}
+
+/// What the other tests start as their server.
+#[test]
+fn the_program() {
+    dunlin_tests::the_program();
 }
 
 #[test]

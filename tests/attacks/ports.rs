@@ -1,14 +1,12 @@
 //! Attacks on every port there is: bytes that are not what it speaks, in pieces and without an end.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use dunlin_server::{MonitorOptions, Server, TlsOptions, WebsocketOptions};
-use dunlin_tests::{Frames, Options, Websocket};
+use dunlin_tests::{Frames, Options, Running, Websocket, fetch};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::siege::{affordable, besiege, siege, size};
+use crate::siege::{affordable, besiege, siege, size, start};
 
 /// The most that is sent to a port before it is given up on, in bytes.
 const NOISE_MAX: usize = 64 * 1024;
@@ -19,21 +17,21 @@ const HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
 pub(crate) async fn garbage_on_every_port() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.sock");
-    let builder = Server::builder()
-        .port(0)
-        .unix_socket(&path, None)
-        .monitor(MonitorOptions::port(0))
-        .websocket(WebsocketOptions::new(0).compression(true));
-    let server = builder.start().await.expect("the server starts");
+    let options = Options {
+        is_monitored: true,
+        websocket: Some(compressed()),
+        config: format!("unix {{ path: {path:?} }}"),
+        ..Options::default()
+    };
+    let server = start(&options);
+    let tls = start_tls();
     let ports = [
-        Some(server.addr()),
-        server.websocket_addr(),
-        server.monitor_addr(),
+        server.address(),
+        server.websocket(),
+        server.monitor(),
+        tls.address(),
     ];
-    let tls = start_tls().await;
-    let ports: Vec<SocketAddr> = ports.into_iter().flatten().chain([tls.addr()]).collect();
-    assert_eq!(ports.len(), 4);
-    besiege(server.addr(), || async {
+    besiege(server.address(), server.process(), || async {
         let mut rng = fastrand::Rng::with_seed(11);
         for _ in 0..size(20, 1_000) {
             for port in &ports {
@@ -45,8 +43,8 @@ pub(crate) async fn garbage_on_every_port() {
         }
     })
     .await;
-    server.shutdown().await;
-    tls.shutdown().await;
+    server.stop().await;
+    tls.stop().await;
 }
 
 /// Says one kind of nonsense or another, and leaves without a word.
@@ -84,13 +82,11 @@ fn deflated(bytes: &[u8]) -> Vec<u8> {
 
 /// Handshakes begun by the hundred, and left or spoilt at every stage.
 pub(crate) async fn handshakes_without_an_end() {
-    let quiet = Server::builder().port(0).start().await;
-    let quiet = quiet.expect("the server starts");
-    let tls = start_tls().await;
-    besiege(quiet.addr(), || async {
+    let tls = start_tls(); // The healthy come in plain, by the same port.
+    besiege(tls.address(), tls.process(), || async {
         let mut held = Vec::new();
         for number in 0..affordable(size(300, 5_000)) {
-            let mut socket = TcpStream::connect(tls.addr()).await.expect("it accepts");
+            let mut socket = TcpStream::connect(tls.address()).await.expect("it accepts");
             let hello = [HELLO, &[7; 501]].concat();
             let len = [0, 1, 5, HELLO.len(), hello.len()][number % 5];
             let begun = socket.write_all(&hello[..len]).await;
@@ -100,33 +96,42 @@ pub(crate) async fn handshakes_without_an_end() {
         drop(held);
     })
     .await;
-    let counted = tls.statistics();
-    assert!(counted.failed_handshakes > 0, "{counted:?}");
-    tls.shutdown().await;
-    quiet.shutdown().await;
+    let metrics = fetch(tls.monitor(), "/metrics").await.body;
+    let failed = metrics.lines().find_map(|line| {
+        let count = line.strip_prefix("dunlin_tls_handshake_failures_total ")?;
+        count.parse::<u64>().ok()
+    });
+    assert!(failed > Some(0), "{metrics}");
+    tls.stop().await;
 }
 
-async fn start_tls() -> Server {
+fn start_tls() -> Running {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config");
-    let tls = TlsOptions::new().cert_file(folder.join("cert.pem"), folder.join("key.pem"));
-    let server = Server::builder().port(0).tls(tls).start().await;
-    server.expect("the server starts")
+    let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    start(&Options {
+        is_monitored: true,
+        config: format!("tls {{ cert_file: {cert:?}, key_file: {key:?} }}\nallow_non_tls: true"),
+        ..Options::default()
+    })
+}
+
+fn compressed() -> Websocket {
+    Websocket {
+        compression: true,
+        ..Websocket::default()
+    }
 }
 
 /// Frames that are cut off, and frames that say what they are not.
 pub(crate) async fn frames_that_lie() {
     let options = Options {
-        websocket: Some(Websocket {
-            compression: true,
-            ..Websocket::default()
-        }),
+        websocket: Some(compressed()),
         ..Options::default()
     };
-    let server = dunlin_tests::Target::Ours.start(&options).await;
-    let server = server.expect("the server starts");
+    let server = start(&options);
     let port = server.websocket();
     let bomb = deflated(&vec![0; 4 * 1024 * 1024]);
-    besiege(server.address(), || async {
+    besiege(server.address(), server.process(), || async {
         for _ in 0..size(10, 500) {
             for frame in [
                 b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0PUB".as_slice(), // 2^63 - 1 bytes.

@@ -34,36 +34,70 @@ pub fn alone(name: &str, body: impl FnOnce()) {
 
 /// How many descriptors this process holds.
 pub fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd")
-        .expect("/proc is there")
-        .count()
+    Process::this().descriptors()
 }
 
 /// How many descriptors this process may hold, as far as anyone says.
 pub fn descriptors_max() -> usize {
-    let limits = std::fs::read_to_string("/proc/self/limits").expect("/proc is there");
-    let line = limits
-        .lines()
-        .find_map(|line| line.strip_prefix("Max open files"));
-    let soft = line
-        .and_then(|line| line.split_whitespace().next())
-        .expect("a limit is named");
-    soft.parse().unwrap_or(usize::MAX) // It says `unlimited` where there is none.
+    Process::this().descriptors_max()
 }
 
 /// How much memory this process has in use, in bytes.
 pub fn resident_bytes() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").expect("/proc is there");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .expect("VmRSS is there");
-    let kilobytes = line
-        .trim()
-        .trim_end_matches(" kB")
-        .parse::<usize>()
-        .expect("a number");
-    kilobytes * 1024
+    Process::this().resident_bytes()
+}
+
+/// A process that runs, seen from outside.
+#[derive(Clone, Debug)]
+pub struct Process(String);
+
+impl Process {
+    /// The one that asks.
+    pub fn this() -> Self {
+        Self("self".to_owned())
+    }
+
+    pub(crate) fn numbered(id: u32) -> Self {
+        Self(id.to_string())
+    }
+
+    /// How many descriptors it holds.
+    pub fn descriptors(&self) -> usize {
+        let folder = std::fs::read_dir(format!("/proc/{}/fd", self.0));
+        folder.expect("/proc is there").count()
+    }
+
+    /// How many descriptors it may hold, as far as anyone says.
+    pub fn descriptors_max(&self) -> usize {
+        let limits = self.read("limits");
+        let line = limits
+            .lines()
+            .find_map(|line| line.strip_prefix("Max open files"));
+        let soft = line
+            .and_then(|line| line.split_whitespace().next())
+            .expect("a limit is named");
+        soft.parse().unwrap_or(usize::MAX) // It says `unlimited` where there is none.
+    }
+
+    /// How much memory it has in use, in bytes.
+    pub fn resident_bytes(&self) -> usize {
+        let status = self.read("status");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .expect("VmRSS is there");
+        let kilobytes = line
+            .trim()
+            .trim_end_matches(" kB")
+            .parse::<usize>()
+            .expect("a number");
+        kilobytes * 1024
+    }
+
+    fn read(&self, name: &str) -> String {
+        let text = std::fs::read_to_string(format!("/proc/{}/{name}", self.0));
+        text.expect("/proc is there")
+    }
 }
 
 /// One heap for all threads: memory that one thread frees then serves the next that asks, whichever

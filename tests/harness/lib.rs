@@ -22,12 +22,13 @@ mod transcript;
 mod websocket;
 mod wire;
 
-pub use alone::{alone, descriptors, descriptors_max, resident_bytes};
+pub use alone::{Process, alone, descriptors, descriptors_max, resident_bytes};
 pub use auth::Auth;
 pub use client::{Arrival, Client, Message};
 pub use http::{Events, Page, fetch, fetch_json, request};
 pub use naive::covers;
 pub use options::Options;
+pub use reference::the_program;
 pub use run::{Pace, run_file, run_text};
 pub use target::{Running, Target};
 pub use text::show;

@@ -39,6 +39,8 @@ pub struct Options {
     pub websocket: Option<Websocket>,
     /// Whether headers are switched off.
     pub no_headers: bool,
+    /// More lines of the config file; a server that is embedded has none.
+    pub config: String,
 }
 
 impl Options {

@@ -1,12 +1,16 @@
-//! Reference: a real nats-server, as a process.
+//! Reference: a real nats-server, as a process; and our program, in just the same way.
 //!
 //! In: the binary and options. Out: an address, read from its log. The options go through a config
 //! file in a folder of its own; both are gone when this is dropped.
+//!
+//! Our program is the calling test's own binary, run again: it has the library, and with it all of
+//! the program but its `main`.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -14,12 +18,27 @@ use tempfile::TempDir;
 use crate::options::Options;
 use crate::websocket::Websocket;
 
-/// A nats-server that runs until it is dropped.
+/// The test that is our program, where [`CONFIG`] says so.
+const PROGRAM: &str = "the_program";
+/// Names the config file of our program, in its environment.
+const CONFIG: &str = "DUNLIN_TEST_PROGRAM";
+
+/// Is our program, if somebody started this process as that: the whole of the test `the_program`
+/// in each binary that has [`Running::program`](crate::Running::program) on trial.
+pub fn the_program() {
+    if let Some(path) = std::env::var_os(CONFIG) {
+        let words = ["dunlin-server".into(), "--config".into(), path];
+        let code = dunlin_server::program::main(&words, 1);
+        std::process::exit(i32::from(code != ExitCode::SUCCESS));
+    }
+}
+
+/// A server in a process of its own that runs until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Reference {
     process: Child,
     addresses: Addresses,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Where it listens.
@@ -32,17 +51,39 @@ struct Addresses {
 
 impl Reference {
     pub(crate) fn start(binary: &OsStr, options: &Options) -> Result<Self, String> {
+        Self::run(options, |path| {
+            let mut command = Command::new(binary);
+            command.arg("--config").arg(path);
+            command
+        })
+    }
+
+    /// Starts our program; the calling binary has a test [`PROGRAM`] that calls [`program`].
+    pub(crate) fn start_ours(options: &Options) -> Result<Self, String> {
+        let binary = std::env::current_exe().map_err(|error| error.to_string())?;
+        Self::run(options, |path| {
+            let mut command = Command::new(&binary);
+            command
+                .args([PROGRAM, "--exact", "--nocapture", "--test-threads=1"])
+                .env(CONFIG, path)
+                // It takes and returns memory as it does where it is installed.
+                .env_remove("GLIBC_TUNABLES")
+                .stdout(Stdio::null());
+            command
+        })
+    }
+
+    fn run(options: &Options, command: impl FnOnce(&Path) -> Command) -> Result<Self, String> {
         let failed = |what: &str, error: std::io::Error| format!("{what}: {error}");
         let folder = TempDir::new().map_err(|error| failed("temporary folder", error))?;
         let path = folder.path().join("nats.conf");
         std::fs::write(&path, config(options)).map_err(|error| failed("config file", error))?;
-        let mut process = Command::new(binary)
-            .arg("--config")
-            .arg(&path)
+        let mut command = command(&path);
+        let mut process = command
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|error| failed(&binary.to_string_lossy(), error))?;
-        let log = process.stderr.take().ok_or("nats-server has no log")?;
+            .map_err(|error| failed(&command.get_program().to_string_lossy(), error))?;
+        let log = process.stderr.take().ok_or("the server has no log")?;
         let mut log = BufReader::new(log).lines();
         match wait_until_ready(&mut log) {
             Ok(addresses) => {
@@ -51,7 +92,7 @@ impl Reference {
                 Ok(Self {
                     process,
                     addresses,
-                    _folder: folder,
+                    folder,
                 })
             }
             Err(error) => {
@@ -68,7 +109,22 @@ impl Reference {
             .arg(self.process.id().to_string())
             .status();
         terminate.expect("kill can be run");
-        self.process.wait().expect("nats-server can be waited for");
+        self.process.wait().expect("a process can be waited for");
+    }
+
+    /// Has the server read its configuration again, where `options` stand now.
+    pub(crate) fn reload(&self, options: &Options) {
+        let path = self.folder.path().join("nats.conf");
+        std::fs::write(path, config(options)).expect("its folder is there");
+        let told = Command::new("kill")
+            .args(["-HUP", &self.process.id().to_string()])
+            .status();
+        assert!(told.expect("kill can be run").success());
+    }
+
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     pub(crate) fn monitor(&self) -> Option<SocketAddr> {
@@ -97,9 +153,9 @@ fn wait_until_ready(log: &mut Lines<BufReader<ChildStderr>>) -> Result<Addresses
     let mut address = None;
     let (mut monitor, mut websocket) = (None, None);
     for line in log {
-        let line = line.map_err(|error| format!("nats-server's log: {error}"))?;
+        let line = line.map_err(|error| format!("the server's log: {error}"))?;
         if let Some((_, text)) = line.split_once("Listening for client connections on ") {
-            address = text.trim().parse().ok();
+            address = text.trim().parse().ok().or(address); // Or it is a path.
         }
         if let Some((_, text)) = line.split_once("Starting http monitor on ") {
             monitor = text.trim().parse().ok();
@@ -108,7 +164,7 @@ fn wait_until_ready(log: &mut Lines<BufReader<ChildStderr>>) -> Result<Addresses
             websocket = text.trim().parse().ok();
         }
         if line.contains("Server is ready") {
-            let clients = address.ok_or(format!("no address in the log of nats-server: {seen}"))?;
+            let clients = address.ok_or(format!("no address in the log: {seen}"))?;
             return Ok(Addresses {
                 clients,
                 monitor,
@@ -118,9 +174,10 @@ fn wait_until_ready(log: &mut Lines<BufReader<ChildStderr>>) -> Result<Addresses
         seen.push_str(&line);
         seen.push('\n');
     }
-    Err(format!("nats-server did not start:\n{seen}"))
+    Err(format!("the server did not start:\n{seen}"))
 }
 
+/// Both servers read it; what only ours is told, only ours may be asked for.
 fn config(options: &Options) -> String {
     let number = |key: &str, value: Option<usize>| value.map(|value| format!("{key}: {value}"));
     let time = |key: &str, value: Option<Duration>| {
@@ -133,6 +190,8 @@ fn config(options: &Options) -> String {
         number("max_connections", options.max_connections),
         number("max_subscriptions", options.max_subscriptions),
         number("max_pending", options.max_pending),
+        number("max_pending_total", options.max_pending_total),
+        number("max_closed_clients", options.max_closed_clients),
         time("write_deadline", options.write_deadline),
         time("ping_interval", options.ping_interval),
         number("ping_max", options.ping_max.map(|count| count as usize)),
@@ -144,6 +203,7 @@ fn config(options: &Options) -> String {
             .then(|| "no_header_support: true".to_owned()),
         options.auth.map(|auth| auth.config().to_owned()),
         options.websocket.as_ref().map(Websocket::config),
+        Some(options.config.clone()),
     ];
     lines
         .into_iter()

@@ -1,10 +1,11 @@
 //! Target: who is on trial.
 //!
 //! In: options. Out: a running server and its address; dropping it ends it. Ours runs inside the
-//! test, nats-server as a process of its own.
+//! test or, like nats-server, as a process of its own.
 
 use std::net::SocketAddr;
 
+use crate::alone::Process;
 use crate::options::Options;
 use crate::ours::Ours;
 use crate::reference::Reference;
@@ -52,11 +53,7 @@ impl Target {
                 let ours = Ours::start(options).await?;
                 (ours.address(), Server::Ours(ours))
             }
-            Self::Reference => {
-                let binary = std::env::var_os(BINARY).ok_or(format!("{BINARY} is not set"))?;
-                let reference = Reference::start(&binary, options)?;
-                (reference.address(), Server::Reference(reference))
-            }
+            Self::Reference => return Running::reference(options),
         };
         Ok(Running { address, server })
     }
@@ -71,11 +68,42 @@ impl Target {
 }
 
 impl Running {
+    /// Starts the program that people run, in a process of its own; only where the test binary has a
+    /// test `the_program`.
+    pub fn program(options: &Options) -> Result<Self, String> {
+        let program = Reference::start_ours(options)?;
+        Ok(Self {
+            address: program.address(),
+            server: Server::Reference(program),
+        })
+    }
+
+    /// Starts a nats-server.
+    pub fn reference(options: &Options) -> Result<Self, String> {
+        let binary = std::env::var_os(BINARY).ok_or(format!("{BINARY} is not set"))?;
+        let reference = Reference::start(&binary, options)?;
+        Ok(Self {
+            address: reference.address(),
+            server: Server::Reference(reference),
+        })
+    }
+
     /// Asks the server to stop in good order, and waits until it has.
     pub async fn stop(self) {
         match self.server {
             Server::Ours(ours) => ours.stop().await,
             Server::Reference(reference) => reference.stop(),
+        }
+    }
+
+    /// Has a process read its configuration again, where `options` stand now.
+    ///
+    /// # Panics
+    /// When it is embedded.
+    pub fn reload(&self, options: &Options) {
+        match &self.server {
+            Server::Ours(_) => panic!("an embedded server has no file"),
+            Server::Reference(reference) => reference.reload(options),
         }
     }
 
@@ -106,6 +134,14 @@ impl Running {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The process that it is, or is in.
+    pub fn process(&self) -> Process {
+        match &self.server {
+            Server::Ours(_) => Process::this(),
+            Server::Reference(reference) => Process::numbered(reference.id()),
+        }
     }
 }
 
