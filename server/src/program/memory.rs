@@ -67,6 +67,8 @@ struct Growth {
     least: u64,
     /// What is known to be in use, in bytes.
     floor: u64,
+    /// What the last call left: tries count while that stays as it is.
+    last: u64,
     tries: u32,
     looks: u32,
 }
@@ -76,6 +78,7 @@ impl Growth {
         Self {
             least: resident,
             floor: resident,
+            last: resident,
             tries: 0,
             looks: 0,
         }
@@ -94,9 +97,11 @@ impl Growth {
 
     /// A call has given so much back, and left `resident`.
     fn tried(&mut self, given_back: u64, resident: u64) {
-        self.tries = match given_back >= GROWN_MIN {
-            true => 0,
-            false => self.tries + 1,
+        let is_still = resident.abs_diff(self.last) < GROWN_MIN;
+        self.last = resident;
+        self.tries = match given_back < GROWN_MIN && is_still {
+            true => self.tries + 1,
+            false => 0, // A flood comes or goes.
         };
         if self.tries >= TRIES {
             (self.floor, self.tries) = (resident, 0);
@@ -150,10 +155,13 @@ mod tests {
                 growth.tried(0, 20 * MB);
             }
         }
-        assert_eq!(tries, TRIES);
+        assert_eq!(tries, TRIES + 1, "the first finds that it has grown");
         let due = (0..10).filter(|_| growth.is_due(30 * MB)).count();
         assert_eq!(due, 5, "it has grown again");
-        growth.tried(0, 30 * MB);
+        for resident in 30..100 {
+            growth.tried(0, 2 * resident * MB);
+        }
+        assert!((0..2).any(|_| growth.is_due(50 * MB)), "the flood is over");
         growth.begin_anew();
         assert!((0..2).any(|_| growth.is_due(20 * MB)), "somebody has left");
     }
