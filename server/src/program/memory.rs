@@ -28,10 +28,11 @@ const WORTH_MIN: u64 = 2 * 1024 * 1024;
 /// nobody has left: large messages of a few clients take as much.
 const GROWN_MIN: u64 = 1024 * 1024;
 const GROWN_PART: u64 = 25;
-/// How many calls in a row may find that what has grown is in use, and how many looks are between
-/// them: memory that was lent comes back within some seconds.
-const TRIES: u32 = 8;
-const LOOKS_BETWEEN: u32 = 2;
+/// How many looks must find that nothing moves before what has grown is tried: no call is made while
+/// a flood comes or goes.
+const LOOKS_MIN: u32 = 2;
+/// The same after many calls that gave little back: what is in use is looked for every four minutes.
+const LOOKS_MAX: u32 = 256;
 
 /// Looks after the memory of `server` for as long as it is polled.
 pub(crate) async fn tend(server: &Server) -> Infallible {
@@ -65,52 +66,51 @@ pub(crate) async fn tend(server: &Server) -> Infallible {
 struct Growth {
     /// The least that was ever held, in bytes.
     least: u64,
-    /// What is known to be in use, in bytes.
-    floor: u64,
-    /// What the last call left: tries count while that stays as it is.
+    /// What was held when it last moved, or was given back, in bytes.
     last: u64,
-    tries: u32,
+    /// How many looks since then, or since the last call.
     looks: u32,
+    /// How many are needed for a call.
+    wait_for: u32,
 }
 
 impl Growth {
     fn from(resident: u64) -> Self {
         Self {
             least: resident,
-            floor: resident,
             last: resident,
-            tries: 0,
             looks: 0,
+            wait_for: LOOKS_MIN,
         }
     }
 
     /// Whether `resident` bytes are so many that a call may be worth it, and it is time for one.
     fn is_due(&mut self, resident: u64) -> bool {
         self.least = self.least.min(resident);
-        self.floor = self.floor.min(resident);
-        if resident <= self.floor + GROWN_MIN.max(self.floor / GROWN_PART) {
+        if resident.abs_diff(self.last) >= GROWN_MIN {
+            self.last = resident;
+            self.begin_anew();
+            return false;
+        }
+        if resident <= self.least + GROWN_MIN.max(self.least / GROWN_PART) {
             return false;
         }
         self.looks += 1;
-        self.looks.is_multiple_of(LOOKS_BETWEEN)
+        self.looks >= self.wait_for
     }
 
     /// A call has given so much back, and left `resident`.
     fn tried(&mut self, given_back: u64, resident: u64) {
-        let is_still = resident.abs_diff(self.last) < GROWN_MIN;
-        self.last = resident;
-        self.tries = match given_back < GROWN_MIN && is_still {
-            true => self.tries + 1,
-            false => 0, // A flood comes or goes.
+        (self.last, self.looks) = (resident, 0);
+        self.wait_for = match given_back >= GROWN_MIN {
+            true => LOOKS_MIN,
+            false => (self.wait_for * 2).min(LOOKS_MAX),
         };
-        if self.tries >= TRIES {
-            (self.floor, self.tries) = (resident, 0);
-        }
     }
 
-    /// Somebody has left: what was in use may be so no more.
+    /// What was in use may be so no more.
     fn begin_anew(&mut self) {
-        (self.floor, self.tries) = (self.least, 0);
+        (self.looks, self.wait_for) = (0, LOOKS_MIN);
     }
 }
 
@@ -144,41 +144,45 @@ mod tests {
 
     const MB: u64 = 1024 * 1024;
 
-    #[test]
-    fn what_has_grown_is_tried_until_it_is_known_to_be_in_use() {
-        let mut growth = Growth::from(10 * MB);
-        assert!(!growth.is_due(11 * MB), "that little is nothing");
-        let mut tries = 0;
-        for _ in 0..100 {
-            if growth.is_due(20 * MB) {
-                tries += 1;
-                growth.tried(0, 20 * MB);
+    /// How many of `looks` at `resident` bytes led to a call, which gave `given_back`.
+    fn calls(growth: &mut Growth, looks: u32, resident: u64, given_back: u64) -> u32 {
+        let mut calls = 0;
+        for _ in 0..looks {
+            if growth.is_due(resident) {
+                calls += 1;
+                growth.tried(given_back, resident);
             }
         }
-        assert_eq!(tries, TRIES + 1, "the first finds that it has grown");
-        let due = (0..10).filter(|_| growth.is_due(30 * MB)).count();
-        assert_eq!(due, 5, "it has grown again");
-        for resident in 30..100 {
-            growth.tried(0, 2 * resident * MB);
-        }
-        assert!((0..2).any(|_| growth.is_due(50 * MB)), "the flood is over");
+        calls
+    }
+
+    #[test]
+    fn what_has_grown_and_is_in_use_is_tried_ever_less_often() {
+        let mut growth = Growth::from(10 * MB);
+        assert_eq!(calls(&mut growth, 100, 11 * MB - 1, 0), 0, "nothing");
+        // After 2, 4, 8 … looks; the first one sees it move.
+        assert_eq!(calls(&mut growth, 1 + 254, 20 * MB, 0), 7);
+        assert_eq!(calls(&mut growth, 3 * LOOKS_MAX, 20 * MB, 0), 3);
+        assert_eq!(calls(&mut growth, 1 + LOOKS_MIN, 30 * MB, 0), 1, "more");
         growth.begin_anew();
-        assert!((0..2).any(|_| growth.is_due(20 * MB)), "somebody has left");
+        assert_eq!(calls(&mut growth, LOOKS_MIN, 30 * MB, 0), 1, "a leaver");
+    }
+
+    #[test]
+    fn nothing_is_tried_while_a_flood_comes_or_goes() {
+        let mut growth = Growth::from(10 * MB);
+        for resident in (20..200).chain((20..200).rev()) {
+            assert!(!growth.is_due(resident * MB), "{resident} MB");
+        }
+        assert_eq!(calls(&mut growth, LOOKS_MIN, 20 * MB, 0), 1, "it is over");
     }
 
     #[test]
     fn what_is_given_back_is_worth_another_call() {
         let mut growth = Growth::from(10 * MB);
-        for _ in 0..100 {
-            if growth.is_due(20 * MB) {
-                growth.tried(2 * MB, 18 * MB);
-            }
-        }
-        assert!((0..2).any(|_| growth.is_due(20 * MB)));
-        assert!(!growth.is_due(8 * MB));
-        assert!(
-            (0..2).any(|_| growth.is_due(10 * MB)),
-            "from the new floor on"
-        );
+        assert_eq!(calls(&mut growth, 1, 20 * MB, 0), 0);
+        assert_eq!(calls(&mut growth, 10 * LOOKS_MIN, 20 * MB, 2 * MB), 10);
+        assert_eq!(calls(&mut growth, 10, 8 * MB, 0), 0, "the new least");
+        assert_eq!(calls(&mut growth, 1 + LOOKS_MIN, 10 * MB, 0), 1);
     }
 }
