@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -60,6 +60,8 @@ impl Keys {
         match stream.peek(&mut first).await {
             Ok(1..) if first[0] == HANDSHAKE => {}
             Ok(1..) => {
+                // A request that nobody has read would have the answer thrown away.
+                let _ = stream.read(&mut [0; 4096]).await;
                 let _ = stream.write_all(NOT_ENCRYPTED).await;
                 let why = match first[0].is_ascii_uppercase() {
                     true => "client sent an HTTP request to an HTTPS server",
