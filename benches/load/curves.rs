@@ -4,11 +4,14 @@ use crate::amount::{grouped, in_unit};
 use crate::outcome::{Panel, Study};
 use crate::svg::{Anchor, Picture};
 
-const WIDTH: f64 = 760.0;
+const WIDTH: f64 = 770.0;
 const TOP: f64 = 60.0;
 /// A panel with the room around it, and the room that its labels take: left, above, right, below.
 const PANEL: (f64, f64) = (380.0, 210.0);
 const MARGINS: (f64, f64, f64, f64) = (74.0, 26.0, 22.0, 38.0);
+
+/// The room that a number below a panel takes.
+const LABEL: f64 = 50.0;
 
 /// The picture of a study.
 pub(crate) fn draw(study: &Study) -> String {
@@ -71,8 +74,12 @@ fn draw_panel(picture: &mut Picture, panel: &Panel, (left, top): (f64, f64)) {
             &in_unit(figure, panel.key),
         );
     }
-    for &x in &panel.xs {
-        picture.text(xs.place(x), y2 + 14.0, Anchor::Middle, "small", &grouped(x));
+    let mut free = f64::INFINITY; // The last one is always told, others where there is room.
+    for &x in panel.xs.iter().rev() {
+        if xs.place(x) < free {
+            picture.text(xs.place(x), y2 + 14.0, Anchor::Middle, "small", &grouped(x));
+            free = xs.place(x) - LABEL;
+        }
     }
     picture.text(
         (x1 + x2) / 2.0,

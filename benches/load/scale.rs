@@ -49,7 +49,7 @@ struct Axis {
 
 const AXES: [Axis; 7] = [
     Axis {
-        title: "A message, every subject in turn, among ever more subscriptions",
+        title: "A message among ever more subscriptions",
         name: "subscriptions",
         figure: "CPU a message",
         key: Key::Cpu,
