@@ -45,13 +45,7 @@ pub(crate) struct Compare {
 
 impl Compare {
     pub(crate) fn run(&self, timing: &Timing, wants_json: bool) -> Result<ExitCode> {
-        let contenders = match self.servers.is_empty() {
-            true => Contender::usual()?,
-            false => {
-                let named = self.servers.iter().map(|server| Contender::named(server));
-                named.collect::<Result<_>>()?
-            }
-        };
+        let contenders = Contender::chosen(&self.servers)?;
         let entries = sets::entries(self.quick, &self.only)?;
         let mut comparison = Comparison::new(&contenders, &entries, usize::from(self.rounds));
         for round in 0..usize::from(self.rounds) {
@@ -95,11 +89,10 @@ impl Comparison {
                 });
             }
         }
-        let words = std::env::args().skip(1).map(quoted);
         Self {
             names: contenders.iter().map(|it| it.name.clone()).collect(),
             lines,
-            command: words.collect::<Vec<_>>().join(" "),
+            command: machine::command(),
             machine: machine::line(),
             rounds,
             versions: contenders.iter().map(Contender::version).collect(),
@@ -136,13 +129,5 @@ impl Comparison {
                 }
             }
         }
-    }
-}
-
-/// An argument as a shell would want it.
-fn quoted(arg: String) -> String {
-    match arg.contains([' ', '{', '>']) {
-        true => format!("'{arg}'"),
-        false => arg,
     }
 }

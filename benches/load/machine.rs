@@ -29,3 +29,17 @@ fn said_by(program: &str, args: &[&str]) -> String {
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     text.unwrap_or_else(|_| format!("no {program}"))
 }
+
+/// How this program was called, without its name.
+pub(crate) fn command() -> String {
+    let words = std::env::args().skip(1).map(quoted);
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// An argument as a shell would want it.
+fn quoted(arg: String) -> String {
+    match arg.contains([' ', '{', '>']) {
+        true => format!("'{arg}'"),
+        false => arg,
+    }
+}

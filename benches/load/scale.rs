@@ -108,13 +108,7 @@ const AXES: [Axis; 7] = [
 
 impl Scale {
     pub(crate) fn run(&self, timing: &Timing) -> Result<ExitCode> {
-        let mut contenders = match self.servers.is_empty() {
-            true => Contender::usual()?,
-            false => {
-                let named = self.servers.iter().map(|server| Contender::named(server));
-                named.collect::<Result<_>>()?
-            }
-        };
+        let mut contenders = Contender::chosen(&self.servers)?;
         contenders.retain(|contender| contender.dialect == Dialect::Nats);
         let mut panels = Vec::new();
         for axis in &AXES {
@@ -127,7 +121,7 @@ impl Scale {
             panels,
             rounds: usize::from(self.rounds),
             machine: machine::line(),
-            command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
+            command: machine::command(),
         };
         println!("{}", table::study(&study));
         if let Some(path) = &self.svg {

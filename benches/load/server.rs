@@ -60,8 +60,16 @@ impl Contender {
         })
     }
 
+    /// Those that `servers` name, or else the usual ones.
+    pub(crate) fn chosen(servers: &[String]) -> Result<Vec<Self>> {
+        match servers {
+            [] => Self::usual(),
+            _ => servers.iter().map(|server| Self::named(server)).collect(),
+        }
+    }
+
     /// dunlin, built now, and of its peers those that are on the path.
-    pub(crate) fn usual() -> Result<Vec<Self>> {
+    fn usual() -> Result<Vec<Self>> {
         let dunlin = build()?;
         let dunlin = dunlin.to_str().context("a path that is no text")?;
         let mut all = vec![Self::new(
