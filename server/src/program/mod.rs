@@ -105,6 +105,7 @@ fn run(flags: &Flags, remarks: &[Remark]) -> Result<(), Failure> {
     }
     let plan = setup::plan(flags, remarks).map_err(refuse)?;
     complain(&plan.warnings);
+    memory::prepare();
     let log = Log::start(&plan.log_options()).map_err(|error| {
         let path = plan.settings.log_file.clone().unwrap_or_default();
         anyhow::anyhow!("error opening log file {}: {error}", path.display())
