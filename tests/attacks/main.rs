@@ -82,8 +82,7 @@ fn little_memory() {
     want::under("-v 262144", "little_memory", || run(want::little_memory()));
 }
 
+/// All of it on this thread.
 fn run(attack: impl Future<Output = ()>) {
-    tokio::runtime::Runtime::new()
-        .expect("a runtime")
-        .block_on(attack);
+    siege::alone(attack);
 }
