@@ -133,7 +133,8 @@ where
         }
         cause = below.source();
     }
-    text
+    // What programs call and what is typed here are two words for one thing.
+    text.replace("add_root_certificates()", "--tlsca")
 }
 
 impl From<ConnectError> for Failure {

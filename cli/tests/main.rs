@@ -41,6 +41,7 @@ sessions! {
     serve
     shell
     subscribe
+    watched
 }
 
 fn play_against(target: Target, name: &str) {

@@ -122,6 +122,7 @@ on_both! {
     top_for_pipes
     shell
     messages_for_a_person
+    interrupted
 }
 
 fn top(target: Target) {
@@ -285,5 +286,60 @@ fn messages_for_a_person(target: Target) {
     let terminal = scene.terminal(&["bench", "sub", "-n", "200", "--rate", "100"], (10, 100));
     terminal.shows_lines(&["nats://<any> <any>/200 <any>/s <any>s"]);
     terminal.shows_lines(&["sub: 200 messages of 128 B, 1 → 1, at 100 a second"]);
+    assert_eq!(terminal.code(), Some(0));
+}
+
+fn interrupted(target: Target) {
+    let Some(scene) = Scene::new(target) else {
+        return;
+    };
+    let endless = ["-n", "100000000", "--rate", "1000"];
+    for (verb, first, last, code) in [
+        (
+            &["bench", "sub"][..],
+            "nats://<any>/100,000,000 <any>/s <any>h",
+            "",
+            130,
+        ),
+        (
+            &["bench", "request"],
+            "nats://<any>/100,000,000 <any>/s <any>",
+            "",
+            130,
+        ),
+        (
+            &["pub", "a", "x", "--count", "0"],
+            "",
+            "<any>published <any> messages, <any> B, to a in <any>",
+            130,
+        ),
+        (&["sub", "a"], "subscribed to a", "", 0),
+        (&["reply", "--echo", "a"], "answering on a", "", 0),
+    ] {
+        let mut arguments = verb.to_vec();
+        if verb[0] == "bench" {
+            arguments.extend(endless);
+        }
+        let mut terminal = scene.terminal(&arguments, (10, 110));
+        match first {
+            // It says nothing before the end; somebody else hears that it has begun.
+            "" => scene.run(&["sub", "a", "--count", "1"]),
+            _ => terminal.shows_lines(&[first]),
+        }
+        terminal.press("\u{3}");
+        if !last.is_empty() {
+            terminal.shows_lines(&[last]);
+        }
+        assert_eq!(terminal.code(), Some(code), "{verb:?}");
+    }
+    let arguments = ["bench", "sub", "-n", "200", "--against", &scene.url];
+    let terminal = scene.terminal(&arguments, (10, 110));
+    terminal.shows_lines(&[
+        "sub: 200 messages of 128 B, 1 → 1",
+        "server<any> messages/s  received/s     payload/s       p50       p99     p99.9       max   lost",
+        "nats://<any>B <any>s <any> 0",
+        "nats://<any>B <any>s <any> 0",
+        "ratio <any>.<any> <any>.<any>",
+    ]);
     assert_eq!(terminal.code(), Some(0));
 }
