@@ -61,7 +61,10 @@ impl Passwd {
     }
 
     fn read(&self) -> Result<String, Failure> {
-        let failed = |error| Failure::because("cannot read the password", error);
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::Interrupted => Failure::silent(Code::Interrupted),
+            _ => Failure::because("cannot read the password", error),
+        };
         if !io::stdin().is_terminal() {
             let mut line = String::new();
             let mut input = io::stdin().lock().take(LINE_MAX);

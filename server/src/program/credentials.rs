@@ -3,12 +3,12 @@
 //! `dunlin-server passwd` and `dunlin-server nkey`, and what `dunlin passwd` shares with them. What
 //! belongs into the file goes to stdout, what is for whoever sits there to stderr.
 
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::{self, BufRead, ErrorKind, IsTerminal, Read, Write};
 
 use anyhow::{Context, bail};
 use bcrypt::Version;
 use nkeys::KeyPair;
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
 
 /// How long hashing takes, and checking: about a tenth of a second, as nats-server's tools have it;
 /// each step doubles it.
@@ -73,22 +73,32 @@ fn line(prompt: &str) -> io::Result<String> {
 ///
 /// # Errors
 ///
-/// Stdin is no terminal, or cannot be read.
+/// Stdin is no terminal, or cannot be read; `Interrupted` at Ctrl-C.
 pub fn unseen(prompt: &str) -> io::Result<String> {
     let stdin = io::stdin();
     let shown = tcgetattr(&stdin)?;
     let mut hidden = shown.clone();
-    hidden.local_modes.remove(LocalModes::ECHO);
+    hidden
+        .local_modes
+        .remove(LocalModes::ECHO | LocalModes::ISIG);
     hidden.local_modes.insert(LocalModes::ECHONL);
+    // Ctrl-C ends the line and not the program, which would leave the terminal without its echo.
+    let interrupt = shown.special_codes[SpecialCodeIndex::VINTR];
+    hidden.special_codes[SpecialCodeIndex::VEOL] = interrupt;
     tcsetattr(&stdin, OptionalActions::Flush, &hidden)?;
     eprint!("{prompt}");
     io::stderr().flush()?;
-    let mut text = String::new();
-    let read = stdin.lock().take(LINE_MAX).read_line(&mut text);
+    let mut line = [0; LINE_MAX as usize];
+    let read = stdin.lock().read(&mut line); // A terminal gives a line at a time.
     tcsetattr(&stdin, OptionalActions::Now, &shown)?;
-    read?;
-    text.truncate(text.trim_end_matches(['\r', '\n']).len());
-    Ok(text)
+    let line = &line[..read?];
+    if interrupt != 0 && line.last() == Some(&interrupt) {
+        eprintln!();
+        return Err(ErrorKind::Interrupted.into());
+    }
+    let text =
+        str::from_utf8(line).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// A password that nobody can guess.
