@@ -104,6 +104,15 @@ pub(crate) fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{plural}")
 }
 
+/// The name of a server, for people: one that nobody named is named by its key, which is longer than
+/// anybody wants to see.
+pub(crate) fn short_name(name: &str) -> String {
+    match name.len() {
+        56 if name.starts_with('N') && name.is_ascii() => format!("{}…", &name[..12]),
+        _ => name.to_owned(),
+    }
+}
+
 /// Now, as JSON and time stamps have it: UTC, microseconds.
 pub(crate) fn now() -> String {
     format!("{:.6}", Timestamp::now())

@@ -21,6 +21,8 @@ use tokio::sync::{Notify, mpsc};
 use super::Common;
 use crate::connect::watch_with;
 use crate::failure::{Code, Failure};
+use crate::stop::Stop;
+use crate::text::short_name;
 use editor::Line;
 use grammar::{Form, parse};
 use seen::Seen;
@@ -43,11 +45,16 @@ type Screen = Box<dyn FnMut(String) -> bool + Send>;
 
 impl Shell {
     pub(crate) async fn run(self, common: &Common) -> Result<(), Failure> {
-        let client = common.connection.connect("shell").await?;
         let (closed, is_terminal) = (Arc::new(Notify::new()), io::stdin().is_terminal());
+        let mut stop = match is_terminal {
+            true => Stop::listen_but_for_keys()?,
+            false => Stop::listen()?,
+        };
+        let client = common.connection.connect("shell").await?;
         common.style.tell(|| {
             let info = client.server_info();
-            let name = crate::view::shown(&format!("{} {}", info.server_name, info.version));
+            let name = short_name(&info.server_name);
+            let name = crate::view::shown(&format!("{name} {}", info.version));
             format!("connected to {name}; HELP helps, Ctrl-D ends")
         });
         let (seen, before) = (Arc::new(Seen::default()), Settings::now());
@@ -68,6 +75,8 @@ impl Shell {
         };
         let session = Session::new(client.clone(), seen, shown, form);
         let outcome = tokio::select! {
+            biased;
+            () = stop.asked() => Err(Failure::silent(Code::Interrupted)),
             outcome = serve(session, typed, is_terminal) => outcome,
             () = closed.notified() => {
                 Err(Failure::new(Code::NotConnected, "connection is closed"))

@@ -16,7 +16,7 @@ use super::seen::Seen;
 use crate::body::headers;
 use crate::failure::Failure;
 use crate::publish::{refused, send};
-use crate::text::{counted, show_duration};
+use crate::text::{counted, short_name, show_duration};
 use crate::view::View;
 
 /// What the screen is told.
@@ -193,7 +193,7 @@ impl Session {
         let (info, counts) = (self.client.server_info(), self.client.statistics());
         format!(
             "server {} {}, id {}\nmessages up to {} B; sent {} ({} B), received {} ({} B)",
-            crate::view::shown(&info.server_name),
+            crate::view::shown(&short_name(&info.server_name)),
             crate::view::shown(&info.version),
             crate::view::shown(&info.server_id),
             info.max_payload,

@@ -18,7 +18,7 @@ use ratatui::widgets::{Paragraph, Sparkline, Tabs};
 use super::state::{State, View};
 use super::style::{ALARM, DIM, FLOW, STRONG};
 use super::table;
-use crate::text::{show_amount, show_bytes, show_duration};
+use crate::text::{counted, short_name, show_amount, show_bytes, show_duration};
 
 /// Draws what there is to see.
 pub(super) fn draw(state: &mut State, canvas: &mut Canvas<'_>) {
@@ -56,7 +56,7 @@ fn draw_title(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
             let server = &frame.server;
             let memory = show_bytes(server.memory_bytes as f64);
             let facts = format!("  up {}  {:.1} % CPU  {memory}", server.uptime, server.cpu);
-            let name = format!("{} {}", short(&server.name), server.version);
+            let name = format!("{} {}", short_name(&server.name), server.version);
             Line::from(vec![Span::styled(name, STRONG), Span::raw(facts)])
         }
     };
@@ -86,10 +86,12 @@ fn draw_flow(state: &State, canvas: &mut Canvas<'_>, area: Rect, is_input: bool)
     canvas.render_widget(Sparkline::default().data(history).style(FLOW), line);
     let text = match is_input {
         true => format!(
-            "  {} connections (of {} ever), {} subscriptions",
-            server.connections, server.connections_ever, server.subscriptions
+            "  {} (of {} ever), {}",
+            counted(server.connections, "connection"),
+            server.connections_ever,
+            counted(server.subscriptions, "subscription")
         ),
-        false => format!("  {} slow consumers cut", server.slow_consumers),
+        false => format!("  {} cut", counted(server.slow_consumers, "slow consumer")),
     };
     let style = match !is_input && server.slow_consumers > 0 {
         true => ALARM,
@@ -107,12 +109,4 @@ fn draw_foot(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     };
     let keys = ["q quit", "1 2 3 view", &order, "↑ ↓ scroll", pause];
     canvas.render_widget(Paragraph::new(keys.join("   ")).style(DIM), area);
-}
-
-/// A server that nobody named is named by its key, which is longer than anybody wants to see.
-fn short(name: &str) -> String {
-    match name.len() {
-        56 if name.starts_with('N') => format!("{}…", &name[..12]),
-        _ => name.to_owned(),
-    }
 }
