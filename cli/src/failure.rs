@@ -90,6 +90,12 @@ impl Failure {
         self
     }
 
+    /// Says where it happened.
+    pub(crate) fn at(mut self, place: impl Display) -> Self {
+        self.text = self.text.map(|text| format!("{place}: {text}"));
+        self
+    }
+
     /// Ends with `code`; everything is said.
     pub(crate) fn silent(code: Code) -> Self {
         Self { code, text: None }

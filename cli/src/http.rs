@@ -16,6 +16,12 @@ use tokio::time::timeout;
 use crate::connect::Target;
 use crate::failure::{Code, Failure};
 
+/// The address of a monitoring, as it was given: without a scheme it is http, and no slash ends it.
+pub(crate) fn whole(url: &str) -> String {
+    let scheme = if url.contains("://") { "" } else { "http://" };
+    format!("{scheme}{}", url.trim_end_matches('/'))
+}
+
 /// Gets `url`; what answers has `wait` to do it. What is trusted over https is what `target` trusts.
 ///
 /// # Errors

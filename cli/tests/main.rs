@@ -7,6 +7,7 @@ mod session;
 mod terminal;
 
 use dunlin_tests::{Options, Target};
+use play::Server;
 
 /// Two tests for each file: against ours, and against the reference.
 macro_rules! sessions {
@@ -40,7 +41,9 @@ sessions! {
     secured
     serve
     shell
+    stopped
     subscribe
+    top
     watched
 }
 
@@ -52,10 +55,18 @@ fn play_against(target: Target, name: &str) {
         .enable_all()
         .build()
         .expect("a runtime starts");
-    let server = runtime.block_on(target.start(&Options::default()));
+    let options = Options {
+        is_monitored: true,
+        ..Options::default()
+    };
+    let server = runtime.block_on(target.start(&options));
     let server = server.unwrap_or_else(|error| panic!("{error}"));
-    let url = format!("nats://{}", server.address());
-    let result = play::play(&session::folder().join(format!("{name}.txt")), target, &url);
+    let told = Server {
+        target,
+        url: format!("nats://{}", server.address()),
+        monitor: format!("http://{}", server.monitor()),
+    };
+    let result = play::play(&session::folder().join(format!("{name}.txt")), &told);
     runtime.block_on(server.stop());
     if let Err(text) = result {
         panic!("{text}");

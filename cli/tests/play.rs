@@ -23,24 +23,32 @@ struct Running {
     stderr: Receiver<String>,
 }
 
+/// The server that a session is played against.
+pub(crate) struct Server {
+    pub(crate) target: Target,
+    /// Where it listens: $DUNLIN_URL.
+    pub(crate) url: String,
+    /// Where its monitoring is: $MONITOR.
+    pub(crate) monitor: String,
+}
+
 /// What commands find around them.
 struct Surroundings<'a> {
     /// Where they run; `ca.pem`, and `cert.pem` and `key.pem` of `localhost`, are there.
     home: &'a Path,
-    /// Where a server listens: $DUNLIN_URL.
-    url: &'a str,
+    server: &'a Server,
     /// How another server of this kind is started: $SERVER.
-    server: String,
+    program: String,
 }
 
-/// Plays the session at `path` against the server at `url`.
-pub(crate) fn play(path: &Path, target: Target, url: &str) -> Result<(), String> {
-    let home = TempDir::new().expect("a temporary folder");
+/// Plays the session at `path` against `server`.
+pub(crate) fn play(path: &Path, server: &Server) -> Result<(), String> {
+    let (home, target) = (TempDir::new().expect("a temporary folder"), server.target);
     write_certificates(home.path());
     let surroundings = Surroundings {
         home: home.path(),
-        url,
-        server: match target {
+        server,
+        program: match target {
             Target::Ours => "dunlin serve".to_owned(),
             Target::Reference => std::env::var("DUNLIN_NATS_SERVER").expect("it is here"),
         },
@@ -112,8 +120,9 @@ impl Running {
             .process_group(0)
             .current_dir(surroundings.home);
         command.env_clear().env("HOME", surroundings.home);
-        command.env("DUNLIN_URL", surroundings.url);
-        command.env("SERVER", &surroundings.server);
+        command.env("DUNLIN_URL", &surroundings.server.url);
+        command.env("MONITOR", &surroundings.server.monitor);
+        command.env("SERVER", &surroundings.program);
         command.env("PATH", format!("{}:{path}", folder.display()));
         command
             .stdin(Stdio::null())

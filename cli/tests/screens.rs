@@ -57,6 +57,7 @@ impl Scene {
     fn run(&self, arguments: &[&str]) {
         let status = self
             .command(arguments)
+            .stdout(Stdio::null())
             .status()
             .expect("the program starts");
         assert!(status.success(), "{arguments:?}: {status}");
@@ -119,7 +120,6 @@ macro_rules! on_both {
 
 on_both! {
     top
-    top_for_pipes
     shell
     messages_for_a_person
     interrupted
@@ -175,42 +175,6 @@ fn top(target: Target) {
     drop(stalled);
 }
 
-fn top_for_pipes(target: Target) {
-    let Some(mut scene) = Scene::new(target) else {
-        return;
-    };
-    scene.start(&["sub", "orders.*", "--connection-name", "web"]);
-    let monitor = scene
-        .server
-        .as_ref()
-        .expect("it runs")
-        .monitor()
-        .to_string();
-    let run = |arguments: &[&str]| {
-        let mut command = scene.command(&["top", "--monitor", &monitor, "--interval", "100ms"]);
-        let output = command
-            .args(arguments)
-            .output()
-            .expect("the program starts");
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).expect("text")
-    };
-    let text = run(&[]);
-    assert!(
-        text.contains(" 1 connections,") && text.contains(" web "),
-        "{text}"
-    );
-    let json = run(&["--json", "--count", "2"]);
-    let lines: Vec<serde_json::Value> = json
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("a JSON line"))
-        .collect();
-    assert_eq!(lines.len(), 2);
-    assert_eq!(lines[0]["rows"][0]["name"], "web");
-    assert_eq!(lines[0]["subjects"][0]["subject"], "orders.*");
-    assert_eq!(lines[1]["connections"], 1);
-}
-
 fn shell(target: Target) {
     let Some(scene) = Scene::new(target) else {
         return;
@@ -249,6 +213,17 @@ fn shell(target: Target) {
     terminal.shows_lines(&["> pub orders.us \"by hand\"", ">"]);
     terminal.press("HELP\r");
     terminal.shows("shell_help.txt");
+    // Lines that are pasted are done one after the other, and none is lost.
+    terminal.press("SUB a.b\rSUBS\rUNSUB 2\rSUBS\r");
+    terminal.shows_lines(&[
+        "> SUBS",
+        "   1  orders.*  2 messages",
+        "   2  a.b  0 messages",
+        "> UNSUB 2",
+        "> SUBS",
+        "   1  orders.*  2 messages",
+        ">",
+    ]);
     terminal.press("\u{4}");
     assert_eq!(terminal.code(), Some(0));
     let history = scene.home.path().join(".local/state/dunlin/history");
@@ -257,9 +232,14 @@ fn shell(target: Target) {
     // The next one remembers.
     let mut terminal = scene.terminal(&["shell"], (24, 100));
     terminal.press("\u{1b}[A");
-    terminal.shows_lines(&["> HELP"]);
+    terminal.shows_lines(&["> SUBS"]);
     terminal.press("\u{15}QUIT\r");
     assert_eq!(terminal.code(), Some(0));
+    // Whoever ends it from outside gets the terminal back.
+    let terminal = scene.terminal(&["shell"], (24, 100));
+    terminal.shows_lines(&[">"]);
+    terminal.terminate();
+    assert_eq!(terminal.code(), Some(130));
 }
 
 fn messages_for_a_person(target: Target) {
@@ -283,6 +263,11 @@ fn messages_for_a_person(target: Target) {
     terminal.press("s3cret\r");
     terminal.shows_lines(&["Password:", "Again:", "$2a$04$<any>"]);
     assert_eq!(terminal.code(), Some(0));
+    // Ctrl-C asks no more.
+    let mut terminal = scene.terminal(&["passwd"], (10, 80));
+    terminal.shows_lines(&["Password:"]);
+    terminal.press("s3c\u{3}");
+    assert_eq!(terminal.code(), Some(130));
     let terminal = scene.terminal(&["bench", "sub", "-n", "200", "--rate", "100"], (10, 100));
     terminal.shows_lines(&["nats://<any> <any>/200 <any>/s <any>s"]);
     terminal.shows_lines(&["sub: 200 messages of 128 B, 1 → 1, at 100 a second"]);
@@ -310,7 +295,7 @@ fn interrupted(target: Target) {
         (
             &["pub", "a", "x", "--count", "0"],
             "",
-            "<any>published <any> messages, <any> B, to a in <any>",
+            "published <any> messages, <any> B, to a in <any>",
             130,
         ),
         (&["sub", "a"], "subscribed to a", "", 0),

@@ -8,12 +8,13 @@ use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use dunlin_tests::PATIENCE;
-use pty_process::blocking::{Command, open};
+use pty_process::blocking::open;
+use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::play::PROGRAM;
 use crate::session::matches;
@@ -31,7 +32,9 @@ impl Terminal {
         let (pty, pts) = open().expect("a pseudo-terminal");
         pty.resize(pty_process::Size::new(rows, columns))
             .expect("a size is set");
-        let command = Command::new(PROGRAM).args(arguments).env_clear();
+        let command = pty_process::blocking::Command::new(PROGRAM)
+            .args(arguments)
+            .env_clear();
         let command = command.env("HOME", home).env("TERM", "xterm-256color");
         let child = command.spawn(pts).expect("the program starts");
         let reader = File::from(OwnedFd::from(pty));
@@ -91,11 +94,21 @@ impl Terminal {
         }
     }
 
-    /// Waits for the end of the program; its exit code.
+    /// Asks the program to end, as `kill` does.
+    pub(crate) fn terminate(&self) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args(["-s", "TERM", &id]).status();
+        assert!(status.expect("kill can be run").success());
+    }
+
+    /// Waits for the end of the program, which must leave the terminal as it was; its exit code.
     pub(crate) fn code(mut self) -> Option<i32> {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
             if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
+                let modes = tcgetattr(&self.keys).expect("a terminal").local_modes;
+                let is_plain = modes.contains(LocalModes::ICANON | LocalModes::ECHO);
+                assert!(is_plain, "lines are no longer edited and shown: {modes:?}");
                 return status.code();
             }
             std::thread::sleep(Duration::from_millis(2)); // The library cannot wait and give up.

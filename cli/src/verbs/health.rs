@@ -53,7 +53,7 @@ impl Health {
     }
 
     async fn page(&self, url: &str, target: &Target) -> Result<(), Failure> {
-        let url = format!("{}/healthz", url.trim_end_matches('/'));
+        let url = format!("{}/healthz", http::whole(url));
         let (status, body) = http::get(&url, self.timeout, target).await?;
         match status {
             200 => Ok(()),

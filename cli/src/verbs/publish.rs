@@ -125,7 +125,11 @@ impl Publish {
                 return Ok(true);
             }
             let content = self.body.content(std::mem::take(&mut line))?;
-            run.publish(&content).await?;
+            tokio::select! {
+                biased;
+                () = stop.asked() => return Ok(false),
+                published = run.publish(&content) => published?,
+            }
         }
     }
 }

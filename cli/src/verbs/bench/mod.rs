@@ -117,7 +117,10 @@ impl Bench {
                     () = stop.asked() => return Err(Failure::silent(Code::Interrupted)),
                     outcome = self.once(&target, common) => outcome,
                 };
-                let outcome = outcome.map_err(|failure| failure.about(server))?;
+                let outcome = outcome.map_err(|failure| match self.against {
+                    Some(_) => failure.at(server),
+                    None => failure,
+                })?;
                 if common.style.is_json {
                     output.line(&outcome.json(&self, server, round))?;
                     output.flush()?;

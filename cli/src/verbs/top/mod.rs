@@ -23,6 +23,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::Common;
 use crate::connect::Target;
 use crate::failure::Failure;
+use crate::http;
 use crate::output::Output;
 use crate::stop::Stop;
 use crate::text;
@@ -95,13 +96,7 @@ impl Top {
             .clone()
             .or(variable.filter(|value| !value.is_empty()));
         if let Some(url) = given {
-            let is_whole = url.contains("://");
-            let url = if is_whole {
-                url
-            } else {
-                format!("http://{url}")
-            };
-            return Ok(url.trim_end_matches('/').to_owned());
+            return Ok(http::whole(&url));
         }
         let first = target.url.split(',').next().unwrap_or_default().trim();
         let address: dunlin::ServerAddr = first.parse()?;

@@ -4,32 +4,32 @@ use std::fmt::Write as _;
 
 use super::frame::{Frame, Rates, Row, SubjectRow};
 use crate::json::Object;
-use crate::text::{now, show_amount, show_bytes};
+use crate::text::{counted, now, show_amount, show_bytes};
 
 /// A line for the server, one for each connection.
 pub(super) fn text(frame: &Frame) -> String {
     let (server, rates) = (&frame.server, &frame.rates);
     let mut text = format!(
-        "{} {}, up {}, {:.1} % CPU, {}, {} connections, {} subscriptions, {} slow consumers\n",
+        "{} {}, up {}, {:.1} % CPU, {}, {}, {}, {}\n",
         server.name,
         server.version,
         server.uptime,
         server.cpu,
         show_bytes(server.memory_bytes as f64),
-        server.connections,
-        server.subscriptions,
-        server.slow_consumers
+        counted(server.connections, "connection"),
+        counted(server.subscriptions, "subscription"),
+        counted(server.slow_consumers, "slow consumer")
     );
     let _ = writeln!(text, "{}", flow(rates)); // A string takes everything.
     for row in &frame.connections {
         let connection = &row.connection;
         let _ = writeln!(
             text,
-            "{:>6} {:<20} {:>10} pending  {:>4} subs  {}",
+            "{:>6} {:<20} {:>10} pending  {:>16}  {}",
             connection.cid,
             connection.name,
             show_bytes(connection.pending_bytes as f64),
-            connection.subscriptions,
+            counted(connection.subscriptions, "subscription"),
             flow(&row.rates)
         );
     }
