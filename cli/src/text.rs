@@ -41,6 +41,9 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn scaled(text: &str, step: f64) -> Result<u64, String> {
+    if let Ok(plain @ ..=VALUE_MAX) = text.parse() {
+        return Ok(plain); // Exact, where a fraction would be rounded.
+    }
     let (digits, power) = match text.to_ascii_lowercase().as_bytes().last() {
         Some(b'k') => (&text[..text.len() - 1], 1),
         Some(b'm') => (&text[..text.len() - 1], 2),
@@ -52,7 +55,7 @@ fn scaled(text: &str, step: f64) -> Result<u64, String> {
         .parse()
         .map_err(|_| format!("{text:?} is no amount; 500, 10k and 1.5M are"))?;
     let value = number * f64::powi(step, power);
-    match value.is_finite() && (0.0..=1e18).contains(&value) {
+    match value.is_finite() && (0.0..=VALUE_MAX as f64).contains(&value) {
         true => Ok(value.round() as u64), // Within the bounds just looked at.
         false => Err(format!("{text:?} is out of range")),
     }
@@ -118,6 +121,9 @@ pub(crate) fn now() -> String {
     format!("{:.6}", Timestamp::now())
 }
 
+/// More than anybody counts to.
+const VALUE_MAX: u64 = 1_000_000_000_000_000_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +139,7 @@ mod tests {
         check(amount("1.5k"), 1500);
         check(amount("2M"), 2_000_000);
         check(amount("1_000"), 1000);
+        check(amount("9007199254740993"), (1 << 53) + 1);
         check(size("128"), 128);
         check(size("4k"), 4096);
         check(size("4KiB"), 4096);
@@ -141,7 +148,7 @@ mod tests {
         check(duration("1m30s"), Duration::from_secs(90));
         check(duration("2"), Duration::from_secs(2));
         check(duration("0.5"), Duration::from_millis(500));
-        for text in ["", "k", "x", "-1", "1e99", "é"] {
+        for text in ["", "k", "x", "-1", "1e99", "2000000000000000000", "é"] {
             assert!(amount(text).is_err(), "{text}");
         }
         for text in ["", "x", "-1s", "-1", "1e99"] {
