@@ -80,7 +80,7 @@ const CLI_FLOORS: [(&str, &[&str]); 19] = [
         ],
     ),
     ("gather", &["failure", "text"]),
-    ("publish", &["failure"]),
+    ("publish", &["failure", "text"]),
     ("http", &["connect", "failure"]),
     ("script", &["failure", "view"]),
     ("process", &["failure", "view"]),

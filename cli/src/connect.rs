@@ -222,10 +222,23 @@ impl Target {
 /// messages pass by unheard. Notifies `closed` when the client gives up.
 pub(crate) fn watch(client: &Client, style: &Style, closed: &Arc<Notify>) {
     let is_json = style.is_json;
-    watch_with(client, closed, move |event| match is_json {
+    watch_with(client, closed, move |event| tell(&event, is_json));
+}
+
+/// The same for verbs that publish: what the server refuses they say at their end.
+pub(crate) fn watch_connection(client: &Client, style: &Style) {
+    let is_json = style.is_json;
+    watch_with(client, &Arc::default(), move |event| match event {
+        Event::ServerError(_) | Event::Unconfirmed(_) => {}
+        event => tell(&event, is_json),
+    });
+}
+
+fn tell(event: &Event, is_json: bool) {
+    match is_json {
         true => eprintln!("{}", Object::new().text("event", &event.to_string()).end()),
         false => eprintln!("dunlin: {event}"),
-    });
+    }
 }
 
 /// The same, but that `tell` says it.
@@ -236,6 +249,7 @@ pub(crate) fn watch_with(
 ) {
     let (mut events, closed) = (client.events(), Arc::clone(closed));
     tokio::spawn(async move {
+        let mut last = None;
         while let Some(event) = events.next().await {
             match &event {
                 Event::Closed => closed.notify_one(),
@@ -243,7 +257,12 @@ pub(crate) fn watch_with(
                 Event::Connected | Event::SlowConsumer(_) => {}
                 Event::ServerError(error)
                     if matches!(error.kind, ServerErrorKind::SubscribeDenied { .. }) => {}
-                _ => tell(event),
+                // A server that is away for an hour is told of once, not at every attempt.
+                _ if last.as_ref() == Some(&event) => {}
+                _ => {
+                    last = Some(event.clone());
+                    tell(event);
+                }
             }
         }
     });

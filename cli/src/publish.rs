@@ -5,7 +5,8 @@ use std::time::Duration;
 use dunlin::{Client, Event, Events, HeaderMap};
 use tokio::time::timeout;
 
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
+use crate::text::counted;
 
 /// Publishes with whatever there is of reply and headers.
 pub(crate) async fn send(
@@ -36,14 +37,25 @@ pub(crate) fn payload_max(client: &Client) -> usize {
     usize::try_from(client.server_info().max_payload).unwrap_or(0)
 }
 
-/// What the server has refused up to the last flush: its first complaint.
+/// What the server has refused up to the last flush: its first complaint. Else what it may never
+/// have got.
 ///
 /// Its complaints come in the order of what they are about, and before the answer to the flush.
 pub(crate) async fn refused(events: &mut Events) -> Result<(), Failure> {
+    let mut unconfirmed = 0;
     while let Ok(Some(event)) = timeout(Duration::ZERO, events.next()).await {
-        if let Event::ServerError(error) = event {
-            return Err(error.into());
+        match event {
+            Event::ServerError(error) => return Err(error.into()),
+            Event::Unconfirmed(messages) => unconfirmed += messages,
+            _ => {}
         }
     }
-    Ok(())
+    match unconfirmed {
+        0 => Ok(()),
+        unconfirmed => {
+            let messages = counted(unconfirmed, "message");
+            let text = format!("{messages} may be lost: sent when the connection broke");
+            Err(Failure::new(Code::Lost, text))
+        }
+    }
 }

@@ -34,6 +34,7 @@ sessions! {
     discover
     failures
     health
+    lost
     pages
     publish
     reply

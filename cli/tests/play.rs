@@ -185,12 +185,25 @@ impl Running {
             }
             std::thread::sleep(Duration::from_millis(2)); // The standard library cannot wait and give up.
         }
+        self.kill();
+        None
+    }
+
+    fn kill(&mut self) {
         let group = format!("-{}", self.child.id());
         let _ = Command::new("kill")
             .args(["-s", "KILL", "--", &group])
             .status();
         let _ = self.child.wait();
-        None
+    }
+}
+
+/// What a session that fails leaves running ends with it.
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            self.kill();
+        }
     }
 }
 

@@ -51,6 +51,7 @@ impl fmt::Display for Event {
             Self::Disconnected(reason) => write!(f, "disconnected: {reason}"),
             Self::Reconnected => f.write_str("reconnected"),
             Self::Moved => f.write_str("moved to another server"),
+            Self::Unconfirmed(1) => f.write_str("1 message unconfirmed"),
             Self::Unconfirmed(messages) => write!(f, "{messages} messages unconfirmed"),
             Self::ConnectFailed(reason) => write!(f, "connecting failed: {reason}"),
             Self::ServerError(error) => write!(f, "server error: {error}"),

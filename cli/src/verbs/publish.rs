@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::Common;
 use crate::body::{self, Body, Content};
+use crate::connect::watch_connection;
 use crate::failure::{Code, Failure};
 use crate::json::Object;
 use crate::output::say;
@@ -73,6 +74,7 @@ impl Publish {
         let start = Instant::now();
         let client = common.connection.connect("pub").await?;
         let mut events = client.events();
+        watch_connection(&client, &common.style);
         let mut run = Run {
             client: &client,
             subject,
