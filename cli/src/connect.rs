@@ -103,6 +103,7 @@ impl Connection {
     pub(crate) fn target(&self, verb: &str) -> Result<Target, Failure> {
         let context = nearest(&self.context, &["NATS_CONTEXT"], None);
         let context = Context::load(context.as_deref())?;
+        let who = self.who(&context);
         let url = nearest(&self.server, &["DUNLIN_URL", "NATS_URL"], context.url);
         let url = url.unwrap_or_else(|| URL.to_owned());
         let name = self.connection_name.clone();
@@ -112,11 +113,6 @@ impl Connection {
             is_tls: self.is_tls,
             settled: Context {
                 url: Some(url.clone()),
-                user: nearest(&self.user, &["NATS_USER"], context.user),
-                password: nearest(&self.password, &["NATS_PASSWORD"], context.password),
-                token: nearest(&self.token, &["NATS_TOKEN"], context.token),
-                creds: nearest(&self.creds, &["NATS_CREDS"], context.creds),
-                nkey: nearest(&self.nkey, &["NATS_NKEY"], context.nkey),
                 cert: nearest(&self.tlscert, &["NATS_CERT"], context.cert),
                 key: nearest(&self.tlskey, &["NATS_KEY"], context.key),
                 ca: nearest(&self.tlsca, &["NATS_CA"], context.ca),
@@ -126,9 +122,34 @@ impl Connection {
                     context.inbox_prefix,
                 ),
                 is_tls_first: self.is_tls_first || context.is_tls_first,
+                ..who
             },
             url,
         })
+    }
+
+    /// Who to be: what the nearest place says that says anything of it. A token that is given goes
+    /// before a user of the context, who would not be the one that was meant.
+    fn who(&self, context: &Context) -> Context {
+        let user = found(&self.user, &["NATS_USER"], &context.user);
+        let token = found(&self.token, &["NATS_TOKEN"], &context.token);
+        let creds = found(&self.creds, &["NATS_CREDS"], &context.creds);
+        let nkey = found(&self.nkey, &["NATS_NKEY"], &context.nkey);
+        let places = [place(&user), place(&token), place(&creds), place(&nkey)];
+        let first = places.into_iter().flatten().min();
+        let user = at(user, first);
+        // A password of the context is that of its user, and is nobody else's.
+        let is_far = first.is_some_and(|first| first < Place::Context) && context.user.is_some();
+        let password = context.password.clone().filter(|_| !is_far);
+        let password = nearest(&self.password, &["NATS_PASSWORD"], password);
+        Context {
+            password: password.filter(|_| user.is_some() || first.is_none()),
+            user,
+            token: at(token, first),
+            creds: at(creds, first),
+            nkey: at(nkey, first),
+            ..Context::default()
+        }
     }
 
     /// Connects; `verb` names the connection.
@@ -273,9 +294,35 @@ fn nearest<T>(flag: &Option<T>, variables: &[&str], context: Option<T>) -> Optio
 where
     T: Clone + From<String>,
 {
+    found(flag, variables, &context).map(|(_, value)| value)
+}
+
+/// Where something was said, the nearest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Flag,
+    Environment,
+    Context,
+}
+
+fn found<T>(flag: &Option<T>, variables: &[&str], context: &Option<T>) -> Option<(Place, T)>
+where
+    T: Clone + From<String>,
+{
     let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let variable = || variables.iter().find_map(set).map(T::from);
-    flag.clone().or_else(variable).or(context)
+    let flag = flag.clone().map(|value| (Place::Flag, value));
+    let flag = flag.or_else(|| Some((Place::Environment, variable()?)));
+    flag.or_else(|| Some((Place::Context, context.clone()?)))
+}
+
+fn place<T>(found: &Option<(Place, T)>) -> Option<Place> {
+    found.as_ref().map(|(place, _)| *place)
+}
+
+/// What was found there; what was found elsewhere does not count.
+fn at<T>(found: Option<(Place, T)>, there: Option<Place>) -> Option<T> {
+    found.and_then(|(place, value)| (Some(place) == there).then_some(value))
 }
 
 /// Where a server on this machine listens; by number, so that no name must be resolved.
