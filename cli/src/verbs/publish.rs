@@ -1,8 +1,10 @@
 //! `dunlin pub`: says something on a subject, once or many times.
 
+use std::time::Duration;
+
 use clap::Args;
 use dunlin::{Client, HeaderMap};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::Common;
 use crate::body::{self, Body, Content};
@@ -89,7 +91,7 @@ impl Publish {
             true => self.lines(&mut run, &mut stop).await?,
             false => self.repeated(&mut run, &mut stop).await?,
         };
-        client.flush().await?;
+        confirmed(&client, stop, common).await?;
         refused(&mut events).await?;
         report(&run, &self.subject, start, common)?;
         match is_whole {
@@ -161,6 +163,25 @@ impl Run<'_> {
     }
 }
 
+/// Waits until the server has everything. Ctrl-C ends the wait: the first one, or, where that has
+/// ended the publishing, another one.
+async fn confirmed(client: &Client, mut stop: Stop, common: &Common) -> Result<(), Failure> {
+    let (flushed, was_asked) = (client.flush(), stop.is_asked());
+    tokio::pin!(flushed);
+    tokio::select! {
+        biased;
+        done = &mut flushed => return Ok(done?),
+        () = sleep(WAIT_UNTOLD) => {
+            common.style.tell(|| WAITING.to_owned());
+        }
+    }
+    tokio::select! {
+        biased;
+        done = flushed => Ok(done?),
+        () = stop.asked(), if !was_asked => Err(Failure::silent(Code::Interrupted)),
+    }
+}
+
 fn report(run: &Run<'_>, subject: &str, start: Instant, common: &Common) -> Result<(), Failure> {
     let elapsed = start.elapsed();
     if common.style.is_json {
@@ -178,3 +199,7 @@ fn report(run: &Run<'_>, subject: &str, start: Instant, common: &Common) -> Resu
     });
     Ok(())
 }
+
+const WAITING: &str = "waiting for the server to have everything; Ctrl-C gives up";
+/// As long as nobody wonders.
+const WAIT_UNTOLD: Duration = Duration::from_secs(1);
