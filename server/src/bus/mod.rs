@@ -25,8 +25,8 @@ use std::sync::atomic::Ordering;
 pub(crate) use cache::Cache;
 pub(crate) use keys::Keys;
 pub(crate) use message::Message;
-pub(crate) use run::{Piece, RUN_MAX, Run};
-pub(crate) use subscription::{Delivery, Sink, Subscription};
+pub(crate) use run::{Heard, Piece, RUN_MAX, Run};
+pub(crate) use subscription::{Delivered, Delivery, Sink, Subscription};
 
 use crate::link::Wakes;
 use crate::link::sync::{AtomicU64, RwLock};
@@ -164,8 +164,8 @@ impl Bus {
         cache.forget_before(self.generation.load(Ordering::Acquire));
     }
 
-    /// Does as [`Bus::publish`] does for each message of `run`; tells the most that took one.
-    pub(crate) fn publish_run(&self, run: &Run<'_>, cache: &mut Cache, wakes: &mut Wakes) -> usize {
+    /// Does as [`Bus::publish`] does for each message of `run`.
+    pub(crate) fn publish_run(&self, run: &Run<'_>, cache: &mut Cache, wakes: &mut Wakes) -> Heard {
         let generation = self.generation.load(Ordering::Acquire);
         let (matched, random) =
             cache.lookup(run.subject, generation, |subject| self.matched(subject));
@@ -173,24 +173,34 @@ impl Bus {
             1 => !matched.has_queues(), // Nothing that it could overtake.
             _ => matched.reaches_each_once(),
         };
+        let mut readers = 0;
         if !is_plain {
-            let groups = matched.groups();
-            let messages = run.messages();
-            let taken =
-                messages.map(|message| self.hand_out(&message, matched, &groups, random, wakes));
-            return taken.max().unwrap_or(0);
+            let (groups, mut unheard) = (matched.groups(), 0);
+            for message in run.messages() {
+                let taken = self.hand_out(&message, matched, &groups, random, wakes);
+                readers = readers.max(taken);
+                unheard += usize::from(taken == 0);
+            }
+            return Heard { readers, unheard };
         }
-        let (mut finished, mut readers) = (Vec::new(), 0);
+        let all = run.from(0);
+        let (mut finished, mut unheard) = (Vec::new(), all);
         for subscription in matched.into_iter().flat_map(|list| list.plain()) {
-            readers += 1;
-            if subscription.deliver_run(run, wakes) {
+            let delivered = subscription.deliver_run(run, wakes);
+            readers += usize::from(delivered.skipped != all);
+            unheard &= delivered.skipped;
+            if delivered.is_over {
                 finished.push(Arc::clone(subscription));
             }
         }
         for subscription in &finished {
             self.unsubscribe(subscription);
         }
-        readers
+        let unheard = match unheard {
+            0 => 0,
+            some => some.count_ones() as usize,
+        };
+        Heard { readers, unheard }
     }
 
     fn matched(&self, subject: &[u8]) -> Matched {

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use super::Message;
 
-/// How many messages a run holds without allocating, and at most.
+/// How many messages a run holds without allocating, and at most: a bit of a word for each.
 pub(crate) const RUN_MAX: usize = 64;
 
 /// Messages to one subject, without replies and headers.
@@ -21,6 +21,15 @@ pub(crate) struct Run<'a> {
     payload_bytes: usize,
     at: Instant,
     origin: u64,
+}
+
+/// What became of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// The most that took one of them, or that took any.
+    pub(crate) readers: usize,
+    /// How many of them nobody took.
+    pub(crate) unheard: usize,
 }
 
 /// One message of a run; the fields are those of [`Message`].
@@ -80,6 +89,12 @@ impl<'a> Run<'a> {
 
     pub(crate) fn pieces(&self) -> &[Piece<'a>] {
         &self.pieces
+    }
+
+    /// A bit for each message from that one on, the lowest for the first.
+    pub(crate) fn from(&self, at: usize) -> u64 {
+        let all = u64::MAX >> (RUN_MAX - self.len().clamp(1, RUN_MAX));
+        all & u64::MAX.checked_shl(at as u32).unwrap_or(0)
     }
 
     /// The same, each by itself.

@@ -19,16 +19,14 @@ pub(crate) trait Sink: Send + Sync {
         wakes: &mut Wakes,
     ) -> Delivery;
 
-    /// Takes the messages of `run` one after the other, as far as it can; tells whether the last
-    /// one was the last that the subscription wants.
+    /// Takes the messages of `run` one after the other, as far as it can.
     fn deliver_run(
         &self,
         subscription: &Arc<Subscription>,
         run: &Run<'_>,
         wakes: &mut Wakes,
-    ) -> bool {
-        run.messages()
-            .any(|message| self.deliver(subscription, &message, wakes) == Delivery::TakenLast)
+    ) -> Delivered {
+        Delivered::of(run, |message| self.deliver(subscription, message, wakes))
     }
 
     /// The number of whoever receives: two sinks with the same number are one reader.
@@ -45,6 +43,34 @@ pub(crate) enum Delivery {
     /// Taken, and the subscription wants no more.
     TakenLast,
     Skipped,
+}
+
+/// What a sink did with a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Delivered {
+    /// A bit for each message that it did not take, the lowest for the first.
+    pub(crate) skipped: u64,
+    /// The last that it took was the last that the subscription wants.
+    pub(crate) is_over: bool,
+}
+
+impl Delivered {
+    /// What comes of it if `deliver` gets each message of `run` by itself.
+    pub(crate) fn of(run: &Run<'_>, mut deliver: impl FnMut(&Message<'_>) -> Delivery) -> Self {
+        let mut delivered = Self::default();
+        for (at, message) in run.messages().enumerate() {
+            match deliver(&message) {
+                Delivery::Taken => {}
+                Delivery::TakenLast => {
+                    delivered.skipped |= run.from(at + 1);
+                    delivered.is_over = true;
+                    break;
+                }
+                Delivery::Skipped => delivered.skipped |= 1 << at,
+            }
+        }
+        delivered
+    }
 }
 
 /// One subscription, shared by its connection and the index.
@@ -110,8 +136,8 @@ impl Subscription {
         self.sink.deliver(self, message, wakes)
     }
 
-    /// The same for messages that follow each other; true if the subscription wants no more.
-    pub(crate) fn deliver_run(self: &Arc<Self>, run: &Run<'_>, wakes: &mut Wakes) -> bool {
+    /// The same for messages that follow each other.
+    pub(crate) fn deliver_run(self: &Arc<Self>, run: &Run<'_>, wakes: &mut Wakes) -> Delivered {
         self.sink.deliver_run(self, run, wakes)
     }
 

@@ -141,6 +141,66 @@ fn the_last_message_ends_a_subscription_and_leaves_the_index() {
     assert_eq!(bench.bus.subscription_count(), 0);
 }
 
+/// Plain subscriptions to `a` that want so many messages, and members of a queue group.
+#[track_caller]
+fn check_unheard(plain: &[u64], members: &[u64], expected: usize) {
+    const MESSAGES: usize = 5;
+    let bench = || {
+        let bench = Bench::new();
+        for (sid, max) in plain.iter().enumerate() {
+            bench.subscribe("a", None, sid).limit(*max);
+        }
+        for (sid, max) in members.iter().enumerate() {
+            bench.subscribe("a", Some("q"), 10 + sid).limit(*max);
+        }
+        bench
+    };
+    let mut single = bench();
+    let reached = (0..MESSAGES).map(|_| single.publish("a").len());
+    let unheard = reached.filter(|count| *count == 0).count();
+    assert_eq!(unheard, expected, "{plain:?}, {members:?}, one by one");
+    let mut batched = bench();
+    let mut run = Run::new(0, std::time::Instant::now());
+    let piece = Piece {
+        verbatim: b" 0\r\n\r\n",
+        payload: b"",
+    };
+    (0..MESSAGES).for_each(|_| run.push(b"a", piece));
+    let (cache, wakes) = (&mut batched.cache, &mut batched.wakes);
+    let heard = batched.bus.publish_run(&run, cache, wakes);
+    assert_eq!(heard.unheard, expected, "{plain:?}, {members:?}, in a run");
+    assert_eq!(*single.notes.called.lock(), [[0_u8; 0]; 0], "all taken out");
+}
+
+#[test]
+fn what_nobody_took_is_counted_in_a_run_as_one_by_one() {
+    check_unheard(&[], &[], 5);
+    check_unheard(&[1], &[], 4);
+    check_unheard(&[3], &[], 2);
+    check_unheard(&[2], &[2], 3);
+    check_unheard(&[], &[1, 2], 2);
+    check_unheard(&[1], &[1, 3], 1);
+    check_unheard(&[9], &[1], 0);
+    check_unheard(&[5], &[], 0);
+}
+
+#[test]
+fn a_run_has_a_bit_for_each_message() {
+    let mut run = Run::new(0, std::time::Instant::now());
+    let piece = Piece {
+        verbatim: b"",
+        payload: b"",
+    };
+    for len in 1..=RUN_MAX {
+        run.push(b"a", piece);
+        let bits = |at| run.from(at).count_ones() as usize;
+        let found: Vec<_> = (0..=RUN_MAX).map(bits).collect();
+        let expected: Vec<_> = (0..=RUN_MAX).map(|at| len.saturating_sub(at)).collect();
+        assert_eq!(found, expected);
+        assert_eq!(run.from(0) & 1, 1, "the first has the lowest");
+    }
+}
+
 #[test]
 fn a_million_subjects_are_no_matter_and_leave_nothing() {
     let bench = Bench::new();

@@ -30,6 +30,7 @@ impl<'a> Admitted<'a> {
             messages: 1,
             bytes: message.size(),
             taken,
+            unheard: usize::from(taken == 0),
             at: message.at,
         });
         taken
@@ -43,13 +44,14 @@ impl<'a> Admitted<'a> {
         let cache = peer
             .cache
             .get_or_insert_with(|| Box::new(Cache::new(peer.host.keys)));
-        let taken = peer.host.bus.publish_run(run, cache, wakes);
+        let heard = peer.host.bus.publish_run(run, cache, wakes);
         peer.conclude(Seen {
             publisher: run.origin(),
             subject: run.subject,
             messages: run.len(),
             bytes: run.size(),
-            taken,
+            taken: heard.readers,
+            unheard: heard.unheard,
             at: run.at(),
         });
     }
@@ -65,8 +67,8 @@ impl Peer {
             self.party.count_lookups(lookups);
         }
         self.party.note_fanout(seen.taken);
-        if seen.is_unheard() {
-            self.party.count_unheard(seen.messages);
+        if let unheard @ 1.. = seen.unheard() {
+            self.party.count_unheard(unheard);
         }
         if self.host.traffic.is_on() {
             self.host.traffic.note(&mut self.sampler, seen);

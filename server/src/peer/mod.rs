@@ -28,7 +28,9 @@ pub(crate) use crate::auth::{
     Access, Answer, Authorization, AuthorizationError, Certificate, Claim, ConnectionType,
     Identity, Permissions, nonce,
 };
-pub(crate) use crate::bus::{Delivery, Message, Piece, RUN_MAX, Run, Sink, Subscription};
+pub(crate) use crate::bus::{
+    Delivered, Delivery, Message, Piece, RUN_MAX, Run, Sink, Subscription,
+};
 pub use crate::link::Lag;
 pub(crate) use crate::link::{Backlog, LagRule, Latency, Reason, Samples, Secured, Wakes};
 pub(crate) use admitted::Admitted;

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use super::lag::{Fate, Lags};
 use super::told;
 use crate::link::{Dropped, Outbox, Reason, Refused, Wakes, Writing};
-use crate::peer::{Delivery, Message, Party, Run, Sink, Subscription};
+use crate::peer::{Delivered, Delivery, Message, Party, Run, Sink, Subscription};
 
 /// What stands before each message of a run: mostly short.
 type Head = SmallVec<[u8; 64]>;
@@ -85,9 +85,12 @@ impl Sink for Reader {
         subscription: &Arc<Subscription>,
         run: &Run<'_>,
         wakes: &mut Wakes,
-    ) -> bool {
+    ) -> Delivered {
         if run.origin() == self.id && !self.echo.load(Ordering::Relaxed) {
-            return false;
+            return Delivered {
+                skipped: run.from(0),
+                is_over: false,
+            };
         }
         let mut head = Head::new();
         let parts: [&[u8]; 4] = [b"MSG ", run.subject, b" ", subscription.sid()];
@@ -101,9 +104,10 @@ impl Sink for Reader {
         wakes.chunks().prepare();
         let mut outbox = self.outbox.lock();
         let (mut taken, mut bytes, mut must_note) = (0, 0, false);
-        let mut refused = None;
-        for piece in run.pieces() {
+        let (mut skipped, mut refused) = (0, None);
+        for (at, piece) in run.pieces().iter().enumerate() {
             if subscription.is_closed() {
+                skipped |= run.from(at);
                 break;
             }
             match outbox.append([&head, piece.verbatim], wakes.chunks()) {
@@ -113,16 +117,21 @@ impl Sink for Reader {
                     match self.squeeze(&mut outbox, run.subject, &parts, None, refusal, wakes) {
                         Some(Ok(note)) => must_note |= note,
                         Some(Err(refusal)) => {
+                            skipped |= run.from(at);
                             refused = Some(refusal);
                             break;
                         }
-                        None => continue,
+                        None => {
+                            skipped |= 1 << at;
+                            continue;
+                        }
                     }
                 }
             }
             taken += 1;
             bytes += piece.payload.len();
             if subscription.count_delivery() {
+                skipped |= run.from(at + 1);
                 break;
             }
         }
@@ -135,7 +144,7 @@ impl Sink for Reader {
         if let Some(Refused::Full(bytes)) = refused {
             self.cut(outbox, 1, bytes, wakes);
         }
-        is_over
+        Delivered { skipped, is_over }
     }
 
     fn owner(&self) -> u64 {

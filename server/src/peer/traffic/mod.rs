@@ -58,13 +58,19 @@ pub(super) struct Seen<'a> {
     pub(super) bytes: usize,
     /// How many took one of them.
     pub(super) taken: usize,
+    /// How many of them nobody took.
+    pub(super) unheard: usize,
     pub(super) at: Instant,
 }
 
 impl Seen<'_> {
-    /// Whether nobody took them. What is asked of the server itself is another matter.
-    pub(super) fn is_unheard(&self) -> bool {
-        self.taken == 0 && !self.subject.starts_with(b"$SYS.")
+    /// How many of them nobody took. What is asked of the server itself is another matter.
+    pub(super) fn unheard(&self) -> usize {
+        match self.unheard {
+            0 => 0,
+            _ if self.subject.starts_with(b"$SYS.") => 0,
+            unheard => unheard,
+        }
     }
 }
 
@@ -148,12 +154,14 @@ impl Traffic {
             return sampler.put_off();
         };
         let messages = u64::from(stands_for);
-        let bytes = messages * seen.bytes as u64 / (seen.messages as u64).max(1);
+        let many = (seen.messages as u64).max(1);
+        let bytes = messages * seen.bytes as u64 / many;
         let scale = shard.scale_at(seen.at);
         shard.subjects.add(seen.subject, messages, bytes, scale);
         let publisher = seen.publisher.to_be_bytes();
         shard.publishers.add(&publisher, messages, bytes, scale);
-        if seen.is_unheard() {
+        if let unheard @ 1.. = seen.unheard() as u64 {
+            let (messages, bytes) = (messages * unheard / many, bytes * unheard / many);
             shard.unheard.add(seen.subject, messages, bytes, scale);
         }
         drop(shard);

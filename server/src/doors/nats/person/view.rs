@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use super::words::typed;
 use crate::doors::nats::sink::Reader;
 use crate::link::Wakes;
-use crate::peer::{Delivery, Message, Run, Sink, Subscription};
+use crate::peer::{Delivered, Delivery, Message, Run, Sink, Subscription};
 
 /// How much of a payload that is no text is shown, in bytes: a screenful.
 const HEX_MAX: usize = 512;
@@ -85,12 +85,11 @@ impl Sink for Viewer {
         subscription: &Arc<Subscription>,
         run: &Run<'_>,
         wakes: &mut Wakes,
-    ) -> bool {
+    ) -> Delivered {
         if self.clock.lock().is_none() {
             return self.reader.deliver_run(subscription, run, wakes);
         }
-        run.messages()
-            .any(|message| self.deliver(subscription, &message, wakes) == Delivery::TakenLast)
+        Delivered::of(run, |message| self.deliver(subscription, message, wakes))
     }
 
     fn owner(&self) -> u64 {
