@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use dunlin_tests::{Client, Options, Running, Target, fetch, fetch_json};
+use dunlin_tests::{Arrival, Auth, Client, Options, Running, Target, fetch, fetch_json};
 use serde_json::Value;
 
 use crate::BETWEEN_LOOKS;
 
 against_both! {
     what_clients_did_is_counted
+    what_may_not_be_published_is_counted_as_it_comes
     what_a_request_asks_wrongly_is_told
     connections_come_in_the_order_asked_for
     who_has_left_is_remembered
@@ -168,6 +169,46 @@ async fn what_clients_did_is_counted(target: Target) {
     let accstatz = fetch_json(at, "/accstatz").await;
     assert_eq!(accstatz["account_statz"][0]["received"]["msgs"], 3);
     assert_eq!(accstatz["account_statz"][0]["sent"]["bytes"], 30);
+}
+
+async fn what_may_not_be_published_is_counted_as_it_comes(target: Target) {
+    let options = Options {
+        is_monitored: true,
+        auth: Some(Auth::Guest),
+        ..Options::default()
+    };
+    let server = target.start(&options).await.expect("the server starts");
+    let mut guest = Client::open(server.address()).await;
+    guest
+        .send("CONNECT {\"verbose\":false,\"headers\":true}\r\n")
+        .await;
+    let refused = "PUB c 5\r\nhello\r\n".repeat(3);
+    let with_headers = "HPUB c 12 14\r\nNATS/1.0\r\n\r\nhi\r\n";
+    let text = format!("PUB b 5\r\nhello\r\n{refused}{with_headers}PING\r\n");
+    guest.send(text).await;
+    let mut errors = 0;
+    loop {
+        match guest.next().await {
+            Arrival::Line(line) if line.starts_with("-ERR 'Permissions") => errors += 1,
+            Arrival::Pong => break,
+            other => panic!("neither refused nor answered: {other:?}"),
+        }
+    }
+    assert_eq!(errors, 4);
+    let at = server.monitor();
+    let connz = fetch_json(at, "/connz").await;
+    let accstatz = fetch_json(at, "/accstatz").await;
+    let account = &accstatz["account_statz"][0]["received"];
+    for page in [&fetch_json(at, "/varz").await, &connz["connections"][0]] {
+        assert_eq!(
+            (&page["in_msgs"], &page["in_bytes"]),
+            (&5.into(), &34.into())
+        );
+    }
+    assert_eq!(
+        (&account["msgs"], &account["bytes"]),
+        (&5.into(), &34.into())
+    );
 }
 
 async fn what_a_request_asks_wrongly_is_told(target: Target) {

@@ -318,11 +318,13 @@ async fn denials() -> BTreeSet<String> {
         .await;
     client.next().await;
     books.expect(&[("connections_accepted", 1.0)]).await;
-    for line in ["PUB b 0\r\n\r\n", "PUB b 0\r\n\r\n", "SUB b 1\r\n"] {
+    for line in ["PUB b 2\r\nhi\r\n", "PUB b 2\r\nhi\r\n", "SUB b 1\r\n"] {
         client.send(line).await;
     }
     let expected = [
         ("permission_denials{what=\"publish\"}", 2.0),
+        ("messages_in", 2.0), // They came.
+        ("bytes_in", 4.0),
         ("permission_denials{what=\"subscribe\"}", 1.0),
     ];
     books.expect(&expected).await;

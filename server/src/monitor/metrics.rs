@@ -115,7 +115,11 @@ impl Monitor {
     fn tell_traffic(&self, registry: &mut Registry) {
         let counts = self.host.statistics();
         for (name, help, value) in [
-            ("messages_in", "Messages published", counts.in_messages),
+            (
+                "messages_in",
+                "Messages that clients sent",
+                counts.in_messages,
+            ),
             (
                 "bytes_in",
                 "Their bytes, headers and payload",
@@ -178,6 +182,8 @@ impl Monitor {
     fn tell_routing(&self, registry: &mut Registry) {
         let counts = self.host.statistics();
         let (events, missed_events) = self.host.events.counts();
+        let refused = self.host.traffic.denials(Denied::Publish);
+        let routed = counts.in_messages.saturating_sub(refused);
         for (name, help, value) in [
             (
                 "index_lookups",
@@ -187,7 +193,7 @@ impl Monitor {
             (
                 "match_cache_hits",
                 "Messages whose readers the publisher's connection remembered",
-                counts.in_messages.saturating_sub(counts.index_lookups),
+                routed.saturating_sub(counts.index_lookups),
             ),
             (
                 "messages_unheard",

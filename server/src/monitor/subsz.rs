@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::query::Query;
 use super::{GLOBAL_ACCOUNT, Monitor, SYSTEM_ACCOUNT};
-use crate::peer::{Ended, Party, Subscription};
+use crate::peer::{Denied, Ended, Party, Subscription};
 
 /// How many entries a page has where nobody asks for a number.
 const LIMIT_DEFAULT: i64 = 1024;
@@ -179,7 +179,8 @@ impl Monitor {
             0 => 0.0,
             whole => part as f64 / whole as f64,
         };
-        let lookups = statistics.in_messages;
+        let refused = self.host.traffic.denials(Denied::Publish);
+        let lookups = statistics.in_messages.saturating_sub(refused);
         SublistStats {
             num_subscriptions: statistics.subscriptions,
             num_cache: 0,

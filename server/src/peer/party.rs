@@ -123,7 +123,8 @@ impl Party {
         self.desk.lock().forwarded_for.as_deref().copied()
     }
 
-    /// Counts a message from the party. Called by its own loop only.
+    /// Counts a message from the party, may it be published or not: the reference server counts
+    /// what it reads. Called by its own loop only.
     pub(crate) fn count_in(&self, bytes: usize) {
         bump(&self.in_messages, 1);
         bump(&self.in_bytes, bytes as u64);

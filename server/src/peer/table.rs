@@ -34,7 +34,7 @@ pub struct Statistics {
     pub failed_handshakes: u64,
     /// Subscriptions in force.
     pub subscriptions: u64,
-    /// Messages published.
+    /// Messages that clients sent, those among them that they may not publish.
     pub in_messages: u64,
     /// Their bytes, headers and payload.
     pub in_bytes: u64,

@@ -59,7 +59,8 @@ impl TextSession {
         match self.peer.admit(run.subject, None, run.at()) {
             Ok(admitted) => admitted.publish_run(run, wakes),
             Err(refusal) => {
-                // The first of them has been counted.
+                self.reader.party.count_run_in(run.len(), run.size());
+                // The first of them has been counted as denied.
                 let (subject, others) = (run.subject, run.len() - 1);
                 self.peer.note_denials(Denied::Publish, subject, others);
                 for _ in run.pieces() {

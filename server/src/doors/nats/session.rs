@@ -173,6 +173,7 @@ impl TextSession {
         let admitted = match self.peer.admit(publish.subject, publish.reply, now) {
             Ok(admitted) => admitted,
             Err(refusal) => {
+                self.reader.party.count_in(publish.body.len());
                 self.refuse_publish(refusal, publish.subject, publish.reply, now, wakes);
                 return None;
             }
