@@ -185,3 +185,61 @@ async fn converse(
     connection.as_mut().graceful_shutdown();
     let _ = tokio::time::timeout(ENDING_MAX, connection).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const PAGE_LEN: usize = 1024 * 1024;
+    /// What a visitor has on its side without having taken it.
+    const ROOM: usize = 4 * 1024;
+
+    /// A visitor who has asked for a page, and how long it is served. No socket is in it, so that
+    /// the stopped clock moves whenever nobody can go on.
+    async fn visit(visitor: impl AsyncFnOnce(DuplexStream)) -> Duration {
+        let (near, mut far) = tokio::io::duplex(ROOM);
+        let router = axum::Router::new().route("/", get(async || "x".repeat(PAGE_LEN)));
+        let (_stop, stopped) = watch::channel(false);
+        let begun = Instant::now();
+        let serving = async {
+            converse(Patient::new(near), From::default(), router, stopped).await;
+            begun.elapsed()
+        };
+        let asking = async {
+            let question = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+            far.write_all(question).await.expect("it is asked");
+            visitor(far).await;
+        };
+        tokio::join!(serving, asking).0
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_and_takes_nothing_is_given_up_after_15_seconds() {
+        let took = visit(async |mut far| {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            let mut left = Vec::new();
+            let _ = far.read_to_end(&mut left).await.expect("it is over");
+            assert!(left.len() <= ROOM, "{} bytes were sent", left.len());
+        })
+        .await;
+        assert!((15_000..15_010).contains(&took.as_millis()), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_a_little_every_14_seconds_gets_the_page() {
+        let took = visit(async |mut far| {
+            let (mut read, mut piece) = (0, vec![0; PAGE_LEN / 4]);
+            while let len @ 1.. = far.read(&mut piece).await.expect("it goes on") {
+                read += len;
+                tokio::time::sleep(Duration::from_secs(14)).await;
+            }
+            assert!(read > PAGE_LEN, "{read} bytes were sent");
+        })
+        .await;
+        assert!(took > Duration::from_secs(60), "{took:?}");
+    }
+}

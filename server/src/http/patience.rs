@@ -13,14 +13,14 @@ use tokio::time::Sleep;
 /// How long the other side may take nothing while something waits for it.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-pub(super) struct Patient {
-    stream: TcpStream,
+pub(super) struct Patient<S = TcpStream> {
+    stream: S,
     /// Runs while the socket is full.
     limit: Option<Pin<Box<Sleep>>>,
 }
 
-impl Patient {
-    pub(super) fn new(stream: TcpStream) -> Self {
+impl<S> Patient<S> {
+    pub(super) fn new(stream: S) -> Self {
         Self {
             stream,
             limit: None,
@@ -47,7 +47,7 @@ impl Patient {
     }
 }
 
-impl AsyncRead for Patient {
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -57,7 +57,7 @@ impl AsyncRead for Patient {
     }
 }
 
-impl AsyncWrite for Patient {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
