@@ -41,6 +41,7 @@ macro_rules! against_ours {
 mod churn;
 mod contract;
 mod counted;
+mod cut;
 mod delivery;
 mod flood;
 mod lag;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::net::Hub;
 use crate::peer::Wakes;
-use crate::peer::{Backlog, Busiest, Event, Happened, Host, Party, Queued, What};
+use crate::peer::{Backlog, Busiest, Ended, Event, Happened, Host, Party, Queued, What};
 
 /// The pause behind each round of events: twenty thousand a second are published at most.
 const PACE: Duration = Duration::from_millis(50);
@@ -23,6 +23,8 @@ const OLD: Duration = Duration::from_secs(1);
 const SHARE: usize = 4;
 /// How much of what waits for them is looked at in one look, in bytes: some milliseconds' work.
 const LOOK_MAX: usize = 4 * 1024 * 1024;
+/// Of how many subscriptions it is told what was lost, those that lost the most.
+const CUT_SHOWN: usize = 5;
 /// How much of the name of a subject is told, in bytes.
 const TEXT_MAX: usize = 1024;
 
@@ -129,9 +131,13 @@ fn described(happened: &Happened) -> (Event, Value) {
         }
         What::Cut(departure) => {
             let backlog = departure.backlog.as_deref().copied().unwrap_or_default();
-            tell_backlog(&mut body, "cut", &backlog, departure.busiest());
+            let worst = departure.busiest(CUT_SHOWN);
+            let first = worst.first().map(|it| it.filter.to_vec());
+            tell_backlog(&mut body, "cut", &backlog, first);
             body["dropped_messages"] = departure.dropped_messages.into();
             body["dropped_bytes"] = departure.dropped_bytes.into();
+            let worst = worst.iter().filter(|it| it.lost_messages > 0);
+            body["subscriptions"] = worst.map(lost).collect();
             (Event::Slow, body)
         }
     }
@@ -148,6 +154,16 @@ fn tell_backlog(body: &mut Value, state: &str, backlog: &Backlog, subject: Optio
     body["stalls"] = backlog.stalls.into();
     body["stalled_ms"] = (backlog.stalled.as_millis() as u64).into();
     body["is_stalled"] = backlog.is_stalled.into();
+}
+
+/// What was lost of one subscription.
+fn lost(ended: &Ended<'_>) -> Value {
+    json!({
+        "sid": text(ended.sid),
+        "subject": text(ended.filter),
+        "dropped_messages": ended.lost_messages,
+        "dropped_bytes": ended.lost_bytes,
+    })
 }
 
 fn who(party: &Party) -> Value {

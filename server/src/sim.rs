@@ -20,7 +20,7 @@ use crate::link::{
 };
 use crate::net::{websocket_answer, websocket_heard};
 use crate::options::Builder;
-use crate::peer::{Bounds, Host, Ledgers};
+use crate::peer::{Bounds, Host, Ledgers, read_text};
 
 /// The most that waits for one connection of a [`Core`], in bytes.
 const PENDING_MAX: usize = 1024 * 1024;
@@ -200,7 +200,10 @@ impl Core {
         let line = &mut self.lines[connection];
         line.outbox.end(reason);
         let backlog = line.outbox.backlog(self.now);
-        let dropped = line.outbox.discard(self.wakes.chunks());
+        line.outbox.discard(self.wakes.chunks());
+        line.outbox
+            .count_lost(read_text, usize::MAX, self.wakes.chunks());
+        let dropped = line.outbox.take_dropped();
         if let Some(mut session) = line.session.take() {
             session.on_close(End {
                 reason,

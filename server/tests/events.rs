@@ -189,6 +189,19 @@ async fn a_plain_user_hears_of_slow_readers_if_it_may() {
         (&"turtle".into(), &"load.>".into())
     );
     assert!(event["dropped_messages"].as_u64() > Some(50), "{event}");
+    check_lost(&event);
+}
+
+/// The one subscription of the reader that was cut is told with what it lost.
+#[track_caller]
+fn check_lost(event: &serde_json::Value) {
+    let lost = &event["subscriptions"][0];
+    let named = (&lost["sid"], &lost["subject"]);
+    assert_eq!(named, (&"1".into(), &"load.>".into()));
+    // One of which the head had gone out may be among those that are not told.
+    let told = lost["dropped_messages"].as_u64().unwrap();
+    let all = event["dropped_messages"].as_u64().unwrap();
+    assert!(told == all || told + 1 == all, "{event}");
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ mod queue;
 mod reason;
 mod share;
 pub(crate) mod sync;
+mod tally;
 mod wakes;
 mod wire;
 
@@ -34,9 +35,10 @@ pub(crate) use lag::LagRule;
 pub(crate) use latency::{Latency, Samples};
 pub(crate) use origin::{Cookies, Origin, Secured};
 pub(crate) use outbox::{Flushed, Outbox, Refused, Status, Walk, Writing};
-pub(crate) use queue::{Dropped, Front, Notes, Sight, Thinned};
+pub(crate) use queue::{Dropped, Notes, Sight, Thinned};
 pub(crate) use reason::Reason;
 pub(crate) use share::Share;
+pub(crate) use tally::{Queued, ReadText, Waiting};
 pub(crate) use wakes::Wakes;
 pub(crate) use wire::Wire;
 

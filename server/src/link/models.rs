@@ -14,7 +14,7 @@ use loom::thread;
 use super::chunk::{Chunks, Pool};
 use super::outbox::{Flushed, Outbox};
 use super::sync::Mutex;
-use super::{Reason, Wire};
+use super::{Dropped, ReadText, Reason, Wire};
 
 /// A wire that takes so many bytes at a time, and says once that it is full.
 pub(crate) struct Narrow {
@@ -75,6 +75,12 @@ impl Woken {
         self.0.load(Ordering::Relaxed)
     }
 }
+
+/// Every three bytes are a message.
+const READ: ReadText = |sight, queued| {
+    let left = sight.text.len() - sight.sent;
+    (0..left / 3).for_each(|_| queued.count(b"1", 3, sight.age));
+};
 
 fn chunks() -> Chunks {
     Chunks::new(Arc::<Pool>::default())
@@ -185,6 +191,31 @@ fn an_end_is_told_once_and_nothing_comes_behind_it() {
     });
 }
 
+/// The reader makes room for others, and its own loop and whoever needs the room count what it has
+/// lost: each message once, and none after the end.
+#[test]
+fn what_is_lost_is_counted_once_whoever_reads_it() {
+    loom::model(|| {
+        let outbox = Arc::new(Outbox::new(Narrow::new(0, 0), 1000));
+        for text in [b"<a>", b"<b>"] {
+            let appended = outbox.lock().append([text], &mut chunks());
+            assert!(appended.is_ok(), "there is room");
+        }
+        outbox.evict(b"E", &mut chunks());
+        let other = Arc::clone(&outbox);
+        let thread = thread::spawn(move || other.reclaim(READ, usize::MAX, &mut chunks()));
+        assert!(outbox.try_discard(&mut chunks()), "nobody writes");
+        while !outbox.count_lost(READ, 1, &mut chunks()) {
+            thread::yield_now();
+        }
+        let dropped = outbox.take_dropped();
+        let read = dropped.by_sid.map(|queued| queued.messages);
+        assert_eq!((dropped.messages, read), (2, Some(2)));
+        thread.join().expect("whoever needs room ends");
+        assert_eq!(outbox.take_dropped(), Dropped::default());
+    });
+}
+
 /// The reader is given up while somebody writes to it: what was taken has gone out or is counted.
 #[test]
 fn what_was_taken_and_not_sent_is_counted() {
@@ -197,17 +228,12 @@ fn what_was_taken_and_not_sent_is_counted() {
             usize::from(publish(&other, b"<a>")) + usize::from(publish(&other, b"<A>"))
         });
         outbox.end(Reason::SlowConsumerWriteDeadline);
-        let dropped = loop {
-            match outbox.try_discard(&mut chunks()) {
-                Some(dropped) => break dropped,
-                None => owner.0.wait(),
-            }
-        };
+        while !outbox.try_discard(&mut chunks()) {
+            owner.0.wait();
+        }
         let taken = thread.join().expect("the publisher ends");
-        let front = dropped
-            .front
-            .map_or(0, |front| (front.chunk.len() - front.sent) / 3);
-        let counted = dropped.messages as usize + front;
+        assert!(outbox.count_lost(READ, usize::MAX, &mut chunks()));
+        let counted = outbox.take_dropped().messages as usize;
         assert_eq!(outbox.wire().taken().len() / 3 + counted, taken);
     });
 }

@@ -10,6 +10,7 @@
 //! writer at a time; an outbox that is being written or is blocked is flushed by nobody else; what
 //! is pending never exceeds the limit by more than the last words of a connection.
 
+mod lost;
 mod walks;
 mod writing;
 
@@ -104,6 +105,10 @@ struct Rare {
     shares: Shares,
     /// What the reader has lost so far.
     dropped: Dropped,
+    /// That which somebody is to read before it goes.
+    lost: Segments,
+    /// How many read parts of it at the moment.
+    readers: u32,
     /// What was taken out to make room.
     thinning: Option<Box<Thinning>>,
 }
@@ -297,8 +302,8 @@ impl<W: ?Sized + Wire> Outbox<W> {
         }
     }
 
-    /// Makes room for others: drops what is queued behind the message under way, says `last_words`
-    /// and ends. Tells how much of it a writer still holds, in bytes.
+    /// Makes room for others: sets aside what is queued behind the message under way, says
+    /// `last_words` and ends. Tells how much of it a writer still holds, in bytes.
     pub(crate) fn evict(&self, last_words: &[u8], chunks: &mut Chunks) -> usize {
         let mut state = self.state.lock();
         let reason = Reason::SlowConsumerPendingTotal;
@@ -313,34 +318,20 @@ impl<W: ?Sized + Wire> Outbox<W> {
         held
     }
 
-    /// How much waits here and can be dropped, in bytes.
+    /// How much waits here and can be dropped, in bytes; what has been dropped, and is still here,
+    /// goes before all else.
     pub(crate) fn evictable_bytes(&self) -> usize {
         let state = self.state.lock();
-        match state.is_ending() {
-            true => 0,
-            false => state.queue.pending_bytes,
+        match &state.rare {
+            Some(rare) if !rare.lost.is_empty() && !state.is_discarded => usize::MAX,
+            _ if state.is_ending() => 0,
+            _ => state.queue.pending_bytes,
         }
     }
 
     /// Nothing more may be appended; what is queued is still sent. The first reason counts.
     pub(crate) fn end(&self, reason: Reason) {
         self.state.lock().end(reason, None);
-    }
-
-    /// Does as [`Outbox::discard`], or nothing while somebody has a part of it and writes: an owner
-    /// that has said why it ends is woken when they are back.
-    pub(crate) fn try_discard(&self, chunks: &mut Chunks) -> Option<Dropped> {
-        let state = self.state.lock();
-        match state.is_writing {
-            true => None,
-            false => Some(discard(state, chunks)),
-        }
-    }
-
-    /// Drops all that is queued, since nobody will read it; tells what the reader lost by this and
-    /// by a cut before, but for what a writer brings back.
-    pub(crate) fn discard(&self, chunks: &mut Chunks) -> Dropped {
-        discard(self.state.lock(), chunks)
     }
 
     /// Whether a publisher should hold back for this reader: it has much to read, and it has read
@@ -431,24 +422,10 @@ impl State {
         let Some(rare) = &mut self.rare else { return };
         let ending = rare.ending.as_mut();
         if let Some(words) = ending.and_then(|ending| ending.last_words.take()) {
-            self.queue.cut(&words, &mut rare.dropped, chunks);
+            rare.lost = self.queue.cut(&words, &mut rare.dropped, chunks);
             self.settle();
         }
     }
-}
-
-fn discard(mut state: MutexGuard<'_, State>, chunks: &mut Chunks) -> Dropped {
-    state.is_discarded = true;
-    let rare = state.rare();
-    rare.shares = Shares::default();
-    let waiting = std::mem::take(&mut rare.waiting);
-    let mut dropped = std::mem::take(&mut rare.dropped);
-    let segments = state.queue.clear(&mut dropped);
-    state.owner = None;
-    drop(state);
-    waiting.into_iter().for_each(Waker::wake);
-    segments.give_to(chunks);
-    dropped
 }
 
 /// Ends a turn of writing and wakes the connection's own loop.

@@ -3,6 +3,7 @@
 //! Invariants: a chunk begins a message and a shared payload never does, so that the queue can be
 //! cut between two messages; `pending_bytes` is what is here and what a writer has taken out.
 
+mod lost;
 mod sight;
 mod thin;
 
@@ -14,6 +15,7 @@ use smallvec::SmallVec;
 
 use super::backlog::Backlog;
 use super::chunk::Chunks;
+use super::tally::Queued;
 use super::wire::Wire;
 
 pub(crate) use sight::{Place, Sight};
@@ -36,19 +38,12 @@ pub(super) struct Queue {
 /// What was queued and will not be sent.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dropped {
-    /// Those of [`Dropped::front`] not among them.
+    /// Of a chunk that has gone out in part those that have not are seen in its text only: not
+    /// before somebody has read it.
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
-    pub(crate) front: Option<Front>,
-}
-
-/// A chunk that has gone out in part. How many of its messages have is seen in its text only,
-/// which whoever wrote it can read.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Front {
-    pub(crate) chunk: Vec<u8>,
-    /// How many of its bytes have gone out; at least one, and not all.
-    pub(crate) sent: usize,
+    /// For whom it was, as far as somebody has looked.
+    pub(crate) by_sid: Option<Box<Queued>>,
 }
 
 /// A run of segments, here or in the hands of a writer. Its own memory belongs to the workers as
@@ -169,14 +164,17 @@ impl Queue {
         }
     }
 
-    /// Keeps the message that is under way, drops those behind it, and ends with `words`.
-    pub(super) fn cut(&mut self, words: &[u8], dropped: &mut Dropped, chunks: &mut Chunks) {
+    /// Keeps the message that is under way, takes out those behind it, and ends with `words`.
+    pub(super) fn cut(
+        &mut self,
+        words: &[u8],
+        dropped: &mut Dropped,
+        chunks: &mut Chunks,
+    ) -> Segments {
         let keep = self.first_untouched();
         let segments = &mut self.segments.0;
-        for segment in segments.drain(keep..) {
-            dropped.add(&segment);
-            segment.give_to(chunks);
-        }
+        let lost = Segments(segments.split_off(keep));
+        lost.0.iter().for_each(|segment| dropped.add(segment));
         let mut last = chunks.take(words.len(), true);
         last.extend_from_slice(words);
         segments.push(Segment {
@@ -186,16 +184,17 @@ impl Queue {
             age: 0,
         });
         self.pending_bytes = segments.iter().map(|segment| segment.left().len()).sum();
+        lost
     }
 
-    /// Drops everything, and adds it to what the reader has lost.
+    /// Takes everything out, and adds it to what the reader has lost.
     pub(super) fn clear(&mut self, dropped: &mut Dropped) -> Segments {
         self.pending_bytes = 0;
         let mut segments = self.take();
         match segments.0.first_mut() {
             // It was counted where its head stood, which has gone out.
             Some(first) if !first.begins_message() => dropped.messages += 1,
-            Some(first) if first.sent > 0 => dropped.front = first.take_front(),
+            Some(first) if first.sent > 0 => first.messages = 0, // Whoever reads it will see.
             _ => {}
         }
         segments.0.iter().for_each(|segment| dropped.add(segment));
@@ -266,18 +265,6 @@ impl Segments {
 impl Segment {
     fn begins_message(&self) -> bool {
         matches!(self.data, Data::Chunk(_))
-    }
-
-    /// Hands the text of a chunk out, with the messages in it to be counted there.
-    fn take_front(&mut self) -> Option<Front> {
-        let Data::Chunk(chunk) = &self.data else {
-            return None;
-        };
-        self.messages = 0;
-        Some(Front {
-            chunk: chunk.clone(), // At most 64 KiB, once in the life of a connection.
-            sent: self.sent,
-        })
     }
 
     fn left(&self) -> &[u8] {
@@ -351,12 +338,12 @@ mod tests {
 
     #[test]
     fn what_is_dropped_is_counted_but_for_a_chunk_half_gone() {
-        for (sent, messages, front) in [
-            (0, 4, None),
-            (3, 1, Some(3)), // `filled` writes three messages into the first chunk.
-            (15, 2, None),   // The head of the third has gone, its payload has not.
-            (20, 2, None),
-            (23, 0, Some(1)),
+        for (sent, messages) in [
+            (0, 4),
+            (3, 1),  // `filled` writes three messages into the first chunk.
+            (15, 2), // The head of the third has gone, its payload has not.
+            (20, 2),
+            (23, 0),
         ] {
             let mut chunks = Chunks::new(Arc::default());
             let mut queue = filled(&mut chunks);
@@ -364,8 +351,7 @@ mod tests {
             write_once(&mut queue, &wire, &mut chunks);
             let mut dropped = Dropped::default();
             queue.clear(&mut dropped);
-            let half_gone = dropped.front.map(|front| front.sent);
-            assert_eq!((dropped.messages, half_gone), (messages, front), "{sent}");
+            assert_eq!(dropped.messages, messages, "after {sent} bytes");
             assert_eq!(dropped.bytes, 27 - sent as u64, "after {sent} bytes");
         }
     }
@@ -384,7 +370,8 @@ mod tests {
             let wire = Slow(Mutex::default(), before);
             write_once(&mut queue, &wire, &mut chunks);
             let mut dropped = Dropped::default();
-            queue.cut(b"ERR\n", &mut dropped, &mut chunks);
+            let taken_out = queue.cut(b"ERR\n", &mut dropped, &mut chunks);
+            assert_eq!(taken_out.is_empty(), lost == 0, "after {before} bytes");
             let wire = Slow(wire.0, 100);
             while !queue.is_empty() {
                 write_once(&mut queue, &wire, &mut chunks);

@@ -60,7 +60,7 @@ struct Connection {
     out_bytes: u64,
     #[serde(skip_serializing_if = "is_zero")]
     stalls: u64,
-    /// Ours: what the reader lost and was not cut for.
+    /// Ours: what the reader lost, when it was cut or before.
     #[serde(skip_serializing_if = "is_zero")]
     dropped_msgs: u64,
     #[serde(skip_serializing_if = "is_zero")]
@@ -181,6 +181,7 @@ impl Monitor {
         let (names, details) = row.subscriptions(options.subs);
         let is_user = options.auth && !user.is_empty();
         let is_known = options.auth && row.closed.is_none();
+        let (dropped_msgs, dropped_bytes) = row.lost();
         Connection {
             cid: party.id,
             kind: "Client",
@@ -202,8 +203,8 @@ impl Monitor {
             in_bytes: counts.in_bytes,
             out_bytes: counts.out_bytes,
             stalls: counts.pauses,
-            dropped_msgs: counts.lost_messages,
-            dropped_bytes: counts.lost_bytes,
+            dropped_msgs: counts.lost_messages + dropped_msgs,
+            dropped_bytes: counts.lost_bytes + dropped_bytes,
             subscriptions: row.subscription_count(),
             name,
             lang: language,
@@ -239,6 +240,15 @@ impl Row {
     fn reason(&self) -> Option<crate::peer::Reason> {
         let closed = self.closed.as_ref();
         closed.map(|closed| closed.departure.reason)
+    }
+
+    /// What it was cut for, in messages and bytes.
+    fn lost(&self) -> (u64, u64) {
+        let closed = self.closed.as_ref();
+        closed.map_or((0, 0), |closed| {
+            let departure = &closed.departure;
+            (departure.dropped_messages, departure.dropped_bytes)
+        })
     }
 
     fn pending_bytes(&self, now: Instant) -> usize {

@@ -46,8 +46,8 @@ struct Reader {
     pending_messages: u64,
     high_water_bytes: usize,
     oldest_ms: u64,
-    /// What waits, and is not told of the subscriptions: lines of the server, the rest of a message
-    /// whose head has gone out, what was not looked at, what is not shown.
+    /// What waits, or was lost by a cut, and is not told of the subscriptions: lines of the server,
+    /// the rest of a message whose head has gone out, what was not looked at, what is not shown.
     unattributed_bytes: u64,
     stalls: u32,
     stalled_ms: u64,
@@ -62,7 +62,7 @@ struct Reader {
     stop: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// Those for which the most waits, then those that received the most.
+    /// Those for which the most waits, or was lost, then those that received the most.
     subscriptions: Vec<Share>,
 }
 
@@ -74,6 +74,12 @@ struct Share {
     pending_messages: u64,
     pending_bytes: u64,
     oldest_ms: u64,
+    /// By a cut; of those who are here nothing yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped_messages: Option<u64>,
+    /// On the wire.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped_bytes: Option<u64>,
 }
 
 /// How much a page may look at, and show.
@@ -148,29 +154,32 @@ impl Monitor {
                 .take(limit)
                 .map(|(party, backlog)| reach.reader(party, backlog, now))
                 .collect(),
-            cut: cut.take(limit).map(|closed| self.cut(closed)).collect(),
+            cut: cut
+                .take(limit)
+                .map(|closed| self.cut(closed, reach.subscriptions_max))
+                .collect(),
         }
     }
 
-    fn cut(&self, closed: &Closed) -> Reader {
+    fn cut(&self, closed: &Closed, subscriptions_max: usize) -> Reader {
         let departure = &closed.departure;
         let backlog = departure.backlog.as_deref().copied().unwrap_or_default();
         let packed = closed.subscriptions();
-        let ended = packed.iter();
-        let mut subscriptions: Vec<_> = ended
-            .map(|it| SubDetail::ended(&it, closed.party.id))
-            .collect();
-        subscriptions.sort_by_key(|it| Reverse(it.msgs));
-        subscriptions.truncate(SUBSCRIPTIONS_MAX);
+        let mut ended: Vec<_> = packed.iter().collect();
+        ended.sort_by_key(|it| Reverse((it.lost_messages, it.delivered)));
+        ended.truncate(subscriptions_max);
+        let told: u64 = ended.iter().map(|it| it.lost_bytes).sum();
         let counts = closed.party.counts();
+        let dropped_bytes = departure.dropped_bytes + counts.lost_bytes;
         Reader {
             dropped_messages: Some(departure.dropped_messages + counts.lost_messages),
-            dropped_bytes: Some(departure.dropped_bytes + counts.lost_bytes),
+            dropped_bytes: Some(dropped_bytes),
+            unattributed_bytes: dropped_bytes.saturating_sub(told),
             stop: Some(self.clock.text(closed.at)),
             reason: Some(departure.reason.to_string()),
-            subscriptions: subscriptions
-                .into_iter()
-                .map(|it| Share::new(it, Waiting::default()))
+            subscriptions: ended
+                .iter()
+                .map(|it| Share::lost(SubDetail::ended(it, closed.party.id)))
                 .collect(),
             ..Reader::new(&closed.party, &backlog, &counts)
         }
@@ -230,6 +239,18 @@ impl Share {
             pending_messages: waiting.messages,
             pending_bytes: waiting.bytes,
             oldest_ms: waiting.oldest.as_millis() as u64,
+            dropped_messages: None,
+            dropped_bytes: None,
+        }
+    }
+
+    /// Of a reader that was cut.
+    fn lost(subscription: SubDetail) -> Self {
+        let (subscription, messages, bytes) = subscription.split_lost();
+        Self {
+            dropped_messages: Some(messages),
+            dropped_bytes: Some(bytes),
+            ..Self::new(subscription, Waiting::default())
         }
     }
 }

@@ -55,6 +55,11 @@ pub(crate) struct SubDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
     max: Option<u64>,
     cid: u64,
+    /// Ours: what waited for it when its reader was cut.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped_msgs: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped_bytes: Option<u64>,
 }
 
 impl SubDetail {
@@ -69,6 +74,8 @@ impl SubDetail {
             msgs: subscription.delivered(),
             max: (max > 0).then_some(max),
             cid,
+            dropped_msgs: None,
+            dropped_bytes: None,
         }
     }
 
@@ -83,8 +90,17 @@ impl SubDetail {
             msgs: ended.delivered,
             max: (ended.max > 0).then_some(ended.max),
             cid,
+            dropped_msgs: (ended.lost_messages > 0).then_some(ended.lost_messages),
+            dropped_bytes: (ended.lost_messages > 0).then_some(ended.lost_bytes),
         }
         .in_account()
+    }
+
+    /// Without what was lost of it, in messages and bytes, which is told elsewhere.
+    pub(super) fn split_lost(mut self) -> (Self, u64, u64) {
+        let messages = self.dropped_msgs.take().unwrap_or_default();
+        let bytes = self.dropped_bytes.take().unwrap_or_default();
+        (self, messages, bytes)
     }
 
     /// That is over, while something waits for it.
@@ -98,6 +114,8 @@ impl SubDetail {
             msgs: 0,
             max: None,
             cid,
+            dropped_msgs: None,
+            dropped_bytes: None,
         }
     }
 

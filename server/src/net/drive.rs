@@ -21,9 +21,7 @@ use super::hindrance::Hindrances;
 use super::hub::{Alive, Hub};
 use super::socket::Socket;
 use super::worker::Worker;
-use crate::link::{
-    Backlog, Dropped, End, Flushed, Input, Outbox, Reason, Session, Status, Verdict, Wakes,
-};
+use crate::link::{Backlog, End, Flushed, Input, Outbox, Reason, Session, Status, Verdict, Wakes};
 
 /// How many reads a connection may do before the others have their turn. A guess.
 const READS_MAX: usize = 4;
@@ -70,7 +68,7 @@ enum Phase {
     Ending,
     /// Waits for the peer to hang up.
     Lingering,
-    /// Waits for whoever is writing to it.
+    /// Waits for whoever is writing to it, and counts what its reader has lost.
     Over,
 }
 
@@ -117,13 +115,19 @@ impl<S: Socket> Future for Drive<S> {
                 return Poll::Pending;
             }
             let at = hub.now();
-            let backlog = open.outbox.backlog(at);
-            let Some(dropped) = open.outbox.try_discard(worker.wakes.chunks()) else {
+            let last = open.hindrances.last();
+            let backlog = last.unwrap_or_else(|| open.outbox.backlog(at));
+            if !open.outbox.try_discard(worker.wakes.chunks()) {
                 open.phase = Phase::Over;
                 return Poll::Pending;
-            };
+            }
+            if !hub.count_lost(&open.outbox, worker.wakes.chunks(), cx) {
+                open.phase = Phase::Over;
+                open.hindrances.set_last(backlog);
+                return Poll::Pending;
+            }
             if let Some(over) = connection.take() {
-                over.finish(hub, dropped, backlog, at);
+                over.finish(hub, backlog, at);
             }
             Poll::Ready(())
         })
@@ -139,8 +143,12 @@ impl<S: Socket> Drop for Drive<S> {
                 connection.outbox.end(Reason::ServerShutdown);
                 let at = hub.now();
                 let backlog = connection.outbox.backlog(at);
-                let dropped = connection.outbox.discard(worker.wakes.chunks());
-                connection.finish(hub, dropped, backlog, at);
+                let chunks = worker.wakes.chunks();
+                connection.outbox.discard(chunks);
+                connection
+                    .outbox
+                    .count_lost(hub.read_text, usize::MAX, chunks);
+                connection.finish(hub, backlog, at);
             });
         }
     }
@@ -164,6 +172,10 @@ impl<S: Socket> Connection<S> {
         for _ in 0..READS_MAX {
             let status = self.write_rest(now, &mut worker.wakes, cx);
             if let Some(reason) = status.ending {
+                if reason.is_slow_consumer() {
+                    // Its memory is wanted elsewhere.
+                    hub.count_lost(&self.outbox, worker.wakes.chunks(), cx);
+                }
                 return self.end(reason, status, now, worker, cx);
             }
             if self
@@ -454,7 +466,8 @@ impl<S: Socket> Connection<S> {
     }
 
     /// The end: the session hears of it, and nothing of the connection stays behind.
-    fn finish(mut self, hub: &Hub, dropped: Dropped, backlog: Backlog, at: Instant) {
+    fn finish(mut self, hub: &Hub, backlog: Backlog, at: Instant) {
+        let dropped = self.outbox.take_dropped();
         let reason = self
             .outbox
             .status()

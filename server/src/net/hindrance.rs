@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
-use crate::link::{Outbox, Status};
+use crate::link::{Backlog, Outbox, Status};
 
 /// The longest that a publisher waits for a reader after one read.
 const PACE_MAX: Duration = Duration::from_millis(4);
@@ -21,6 +21,8 @@ struct All {
     stall: Option<Stall>,
     pace: Option<Pace>,
     until: Option<Instant>,
+    /// How the outbox stood when it was over, while what was lost is counted.
+    last: Option<Backlog>,
 }
 
 /// The socket takes nothing.
@@ -107,5 +109,15 @@ impl Hindrances {
     /// When it must have gone on at the latest, if that is bounded.
     pub(super) fn until(&self) -> Option<Instant> {
         self.0.as_ref()?.until
+    }
+
+    /// It is over, and the outbox stood like this.
+    pub(super) fn set_last(&mut self, last: Backlog) {
+        self.0.get_or_insert_default().last = Some(last);
+    }
+
+    /// How the outbox stood when it was over, if that is some time ago.
+    pub(super) fn last(&self) -> Option<Backlog> {
+        self.0.as_ref()?.last
     }
 }

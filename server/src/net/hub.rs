@@ -16,7 +16,7 @@ use super::timers::Timers;
 use super::worker::{Worker, Workers};
 #[cfg(feature = "http")]
 use crate::link::Latency;
-use crate::link::{Background, Outbox, Pool};
+use crate::link::{Background, Outbox, Pool, ReadText};
 
 /// How often memory that lies about is halved: nine tenths of what a flood took are given back
 /// within two seconds.
@@ -31,6 +31,8 @@ pub(crate) struct Bounds {
     pub(crate) pending_total_max: usize,
     /// What a reader is told that has to go for the others.
     pub(crate) last_words: Vec<u8>,
+    /// Tells for whom was what readers have lost.
+    pub(crate) read_text: ReadText,
     /// How long a reader may take nothing while something waits for it.
     pub(crate) write_deadline: Duration,
     /// A reader over that is kept, and its messages with it.
@@ -48,6 +50,7 @@ pub(crate) struct Hub {
     keeps_stalled: AtomicBool,
     pub(super) pool: Arc<Pool>,
     pub(super) last_words: Vec<u8>,
+    pub(super) read_text: ReadText,
     /// Held by whoever makes room.
     pub(super) relieving: Mutex<()>,
     /// Who is here; everybody holds an [`Alive`].
@@ -94,6 +97,7 @@ impl Hub {
             keeps_stalled: AtomicBool::new(bounds.keeps_stalled),
             pool,
             last_words: bounds.last_words,
+            read_text: bounds.read_text,
             relieving: Mutex::default(),
             presence: Presence::new(alive),
             stir: Stir::default(),

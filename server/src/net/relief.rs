@@ -1,4 +1,5 @@
-//! Room for others: who must go when all outboxes of a server together hold too much.
+//! Room for others: who must go when all outboxes of a server together hold too much, and what
+//! becomes of what they lose.
 //!
 //! Whoever queued the last of it does the work, between two of its own steps and without a lock of
 //! its own; others go on meanwhile. The largest laggard goes first, until an eighth of the limit is
@@ -6,10 +7,17 @@
 
 use std::cmp::Reverse;
 use std::sync::Arc;
+use std::task::Context;
 
 use super::hub::Hub;
-use crate::link::{Chunks, Outbox, Relief};
+use crate::link::{Chunks, Outbox, Relief, Wire};
 
+/// How many messages are looked at in one go, to tell for whom they were. A guess: some twenty
+/// milliseconds' work, which whoever needs the room waits for.
+const LOOK_MAX: usize = 256 * 1024;
+/// How many of a reader that was cut are counted before others have their turn: less than a
+/// millisecond's work.
+const COUNT_MAX: usize = 8 * 1024;
 /// This part of the limit is to be free afterwards. A guess.
 const FREE_PART: usize = 8;
 
@@ -26,6 +34,23 @@ impl Hub {
     }
 }
 
+impl Hub {
+    /// Counts some of what the reader behind `outbox` has lost; if there is more, false, and its
+    /// loop has another turn.
+    pub(super) fn count_lost<W: Wire>(
+        &self,
+        outbox: &Outbox<W>,
+        chunks: &mut Chunks,
+        cx: &Context<'_>,
+    ) -> bool {
+        let is_all = outbox.count_lost(self.read_text, COUNT_MAX, chunks);
+        if !is_all {
+            cx.waker().wake_by_ref();
+        }
+        is_all
+    }
+}
+
 impl Relief for Hub {
     fn relieve(&self, chunks: &mut Chunks) {
         let Some(_one) = self.relieving.try_lock() else {
@@ -33,12 +58,13 @@ impl Relief for Hub {
         };
         let ceiling = self.pool.ceiling();
         let wanted = ceiling.max() - ceiling.max() / FREE_PART;
-        let mut held_by_writers = 0;
+        let (mut held_by_writers, mut look) = (0, LOOK_MAX);
         for (_, outbox) in self.laggards() {
             if ceiling.used().saturating_sub(held_by_writers) <= wanted {
                 return;
             }
             held_by_writers += outbox.evict(&self.last_words, chunks);
+            look = look.saturating_sub(outbox.reclaim(self.read_text, look, chunks));
             chunks.tell();
         }
     }

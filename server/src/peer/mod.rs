@@ -32,7 +32,9 @@ pub(crate) use crate::bus::{
     Delivered, Delivery, Message, Piece, RUN_MAX, Run, Sink, Subscription,
 };
 pub use crate::link::Lag;
-pub(crate) use crate::link::{Backlog, LagRule, Latency, Reason, Samples, Secured, Wakes};
+pub(crate) use crate::link::{
+    Backlog, LagRule, Latency, Queued, Reason, Samples, Secured, Waiting, Wakes,
+};
 pub(crate) use admitted::Admitted;
 pub(crate) use ended::Ended;
 use events::Events;
@@ -45,7 +47,7 @@ pub(crate) use party::{Counts, Party};
 pub use table::Statistics;
 pub(crate) use table::{Closed, Departure, Standstills, Table};
 pub(crate) use traffic::{Denied, HALF_LIFE, Heavy, Traffic, denied, publisher};
-pub(crate) use waiting::{Busiest, Queued, Waiting};
+pub(crate) use waiting::{Busiest, read_text};
 
 use crate::auth::{Replies, Rights};
 use crate::bus::{Bus, Cache, Keys};

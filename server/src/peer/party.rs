@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::ended::Packed;
 use super::greetings::Greeting;
 use super::own::Own;
 use crate::auth::ConnectionType;
@@ -222,14 +221,6 @@ impl Party {
     /// Those of its subscriptions that still receive, in no order.
     pub(crate) fn subscriptions(&self) -> Vec<Arc<Subscription>> {
         self.own.lock().all()
-    }
-
-    /// At most `max` of its subscriptions, as they stand now, and how many there are in all.
-    pub(super) fn ending(&self, max: usize) -> (Packed, usize) {
-        let mut all = self.subscriptions();
-        let count = all.len();
-        all.truncate(max);
-        (Packed::new(&all), count)
     }
 
     /// How many of its subscriptions still receive.

@@ -3,6 +3,7 @@
 //! No counter is shared by all messages: each party counts for itself, and whoever asks adds up.
 //! Whoever asks holds the lock only as long as it takes to copy the list of those who are here.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::ended::Packed;
+use super::ended::{Ended, Packed};
 use super::party::{Counts, Party};
-use crate::link::{Backlog, Reason};
+use crate::link::{Backlog, Queued, Reason};
 
 /// How many subscriptions of one that has left are remembered. A guess.
 const KEPT_OF_ONE_MAX: usize = 100;
@@ -125,8 +126,10 @@ pub(crate) struct Departure {
     pub(crate) backlog: Option<Box<Backlog>>,
     /// How many subscriptions it had.
     pub(crate) subscription_count: usize,
-    /// Some of them.
+    /// Some of them, those that lost the most first.
     subscriptions: Packed,
+    /// How many those are.
+    kept: usize,
 }
 
 impl Table {
@@ -353,7 +356,7 @@ impl Standstills {
 impl Closed {
     /// How many of its subscriptions were remembered at first.
     fn kept(&self) -> usize {
-        self.departure.subscription_count.min(KEPT_OF_ONE_MAX)
+        self.departure.kept
     }
 
     fn forget(&self) {
@@ -376,23 +379,29 @@ impl Departure {
             backlog: None,
             subscription_count: 0,
             subscriptions: Packed::default(),
+            kept: 0,
         }
     }
 
-    /// The filter of the subscription that received the most.
-    pub(crate) fn busiest(&self) -> Option<Vec<u8>> {
-        let busiest = self.subscriptions.iter().max_by_key(|it| it.delivered);
-        busiest.map(|it| it.filter.to_vec())
+    /// At most `max` of its subscriptions, those that lost the most first, or else received the
+    /// most.
+    pub(crate) fn busiest(&self, max: usize) -> Vec<Ended<'_>> {
+        let mut busiest: Vec<_> = self.subscriptions.iter().collect();
+        busiest.sort_by_key(|it| Reverse((it.lost_messages, it.delivered)));
+        busiest.truncate(max);
+        busiest
     }
 
-    /// Of `party`, while it still has its subscriptions, with what its outbox held last.
-    pub(crate) fn of(party: &Party, reason: Reason, backlog: Backlog) -> Self {
-        let (subscriptions, subscription_count) = party.ending(KEPT_OF_ONE_MAX);
+    /// Of `party`, while it still has its subscriptions, with what its outbox held last, and what
+    /// of it is lost.
+    pub(crate) fn of(party: &Party, reason: Reason, backlog: Backlog, lost: &Queued) -> Self {
+        let ending = party.ending(KEPT_OF_ONE_MAX, lost);
         let is_of_interest = backlog.stalls > 0 || backlog.pending_bytes > 0;
         Self {
             backlog: is_of_interest.then(|| Box::new(backlog)),
-            subscription_count,
-            subscriptions,
+            subscription_count: ending.count,
+            subscriptions: ending.packed,
+            kept: ending.kept,
             ..Self::plain(reason)
         }
     }

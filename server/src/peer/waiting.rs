@@ -1,37 +1,18 @@
-//! What waits for one party, by subscription: read out of the text that waits, when somebody asks.
+//! What waits for one party, by subscription: read out of the text that waits, when somebody asks,
+//! or when it is dropped.
 //!
 //! Nothing is counted for this when a message is queued. Whoever asks pays, in proportion to what it
 //! looks at, and holds nobody up: the text is copied out chunk by chunk.
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dunlin_protocol::number::parse_size;
 
 use super::Party;
-use crate::link::Sight;
+use crate::link::{Queued, Sight, Waiting};
 
-/// The most subscriptions that are told apart. A guess: 2 MB while somebody looks.
-const SIDS_MAX: usize = 16 * 1024;
-
-/// What waits for one subscription.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Waiting {
-    /// One that has gone out in part is one of them.
-    pub(crate) messages: u64,
-    /// On the wire, what has not gone out.
-    pub(crate) bytes: u64,
-    /// Since the oldest came, and at most what is told: it is known for each chunk of 64 KiB.
-    pub(crate) oldest: Duration,
-}
-
-/// What waits for each subscription, by sid.
-#[derive(Debug, Default)]
-pub(crate) struct Queued {
-    pub(crate) by_sid: HashMap<Box<[u8]>, Waiting>,
-    /// How much text was looked at, in bytes.
-    pub(crate) looked_at: usize,
-}
+/// What a status line of the server begins with: an answer, and no delivery.
+const NO_RESPONDERS: &[u8] = b"NATS/1.0 503\r\n";
 
 /// The subscription of one party for which the most waits.
 pub(crate) struct Busiest {
@@ -44,7 +25,7 @@ impl Party {
     pub(crate) fn queued(&self, bytes_max: usize, now: Instant) -> Queued {
         let mut queued = Queued::default();
         if let Some(outbox) = self.outbox() {
-            outbox.show(bytes_max, now, &mut |sight| queued.add(sight));
+            outbox.show(bytes_max, now, &mut |sight| read_text(sight, &mut queued));
         }
         queued
     }
@@ -63,44 +44,28 @@ impl Queued {
             waiting,
         })
     }
+}
 
-    fn add(&mut self, sight: &Sight) {
-        let Sight { text, sent, .. } = sight;
-        self.looked_at += text.len();
-        let end = text.len() + sight.rest;
-        let mut at = 0;
-        while at < text.len() {
-            let start = at;
-            let line = match text[at..].iter().position(|byte| *byte == b'\n') {
-                Some(len) => &text[at..=at + len],
-                None => &text[at..], // The rest of the line is shared, like the payload.
-            };
-            at += line.len();
-            let Some((sid, size)) = delivery(line) else {
-                continue; // What the server says is for no subscription.
-            };
-            at = size.map_or(end, |size| (at + size + b"\r\n".len()).min(end));
-            if at > *sent {
-                self.count(sid, at - start.max(*sent), sight.age);
-            }
-        }
-    }
-
-    fn count(&mut self, sid: &[u8], bytes: usize, age: Duration) {
-        if !self.by_sid.contains_key(sid) {
-            if self.by_sid.len() >= SIDS_MAX {
-                return;
-            }
-            let oldest = age; // What waits is looked at from the oldest on.
-            let waiting = Waiting {
-                oldest,
-                ..Waiting::default()
-            };
-            self.by_sid.insert(sid.into(), waiting);
-        }
-        if let Some(waiting) = self.by_sid.get_mut(sid) {
-            waiting.messages += 1;
-            waiting.bytes += bytes as u64;
+/// Adds the messages of `sight` to `queued`, but for what of them has gone out.
+pub(crate) fn read_text(sight: &Sight, queued: &mut Queued) {
+    let Sight { text, sent, .. } = sight;
+    queued.looked_at += text.len();
+    let end = text.len() + sight.rest;
+    let mut at = 0;
+    while at < text.len() {
+        let start = at;
+        let line = match text[at..].iter().position(|byte| *byte == b'\n') {
+            Some(len) => &text[at..=at + len],
+            None => &text[at..], // The rest of the line is shared, like the payload.
+        };
+        at += line.len();
+        let Some((sid, size)) = delivery(line) else {
+            continue; // What the server says is for no subscription.
+        };
+        let is_answer = text[at..].starts_with(NO_RESPONDERS);
+        at = size.map_or(end, |size| (at + size + b"\r\n".len()).min(end));
+        if at > *sent && !is_answer {
+            queued.count(sid, at - start.max(*sent), sight.age);
         }
     }
 }
@@ -126,17 +91,20 @@ fn delivery(line: &[u8]) -> Option<(&[u8], Option<usize>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[track_caller]
     fn check(text: &str, sent: usize, rest: usize, expected: &[(&str, u64, u64)]) {
         let mut queued = Queued::default();
-        queued.add(&Sight {
+        let sight = Sight {
             text: text.as_bytes().to_vec(),
             sent,
             rest,
             age: Duration::from_secs(3),
-        });
+        };
+        read_text(&sight, &mut queued);
         let mut found: Vec<_> = queued.by_sid.iter().collect();
         found.sort_by_key(|(sid, _)| (*sid).clone());
         let found: Vec<_> = found
@@ -187,11 +155,9 @@ mod tests {
     }
 
     #[test]
-    fn as_many_subscriptions_are_told_apart_as_may_be() {
-        let mut queued = Queued::default();
-        for sid in 0..2 * SIDS_MAX {
-            queued.count(&sid.to_string().into_bytes(), 1, Duration::ZERO);
-        }
-        assert_eq!(queued.by_sid.len(), SIDS_MAX);
+    fn an_answer_of_the_server_is_no_message() {
+        let answer = "HMSG r 9 35 35\r\nNATS/1.0 503\r\nNats-Subject: abc\r\n\r\n\r\n";
+        let text = format!("{answer}MSG r 9 2\r\nhi\r\n");
+        check(&text, 0, 0, &[("9", 1, 15)]);
     }
 }

@@ -26,7 +26,7 @@ use crate::monitoring::{Bound, CLIENTS, Monitoring, Sources, WEBSOCKET};
 pub use crate::net::Batching;
 use crate::net::{AllGone, Bounds, Encryption, Hub, Listener, Pipe, bind};
 use crate::options::{Builder, WriteTimeout};
-use crate::peer::{ConnectionType, Host, Statistics};
+use crate::peer::{ConnectionType, Host, Statistics, read_text};
 use websocket::WebsocketPort;
 
 /// A server that runs until it is shut down or dropped.
@@ -76,6 +76,7 @@ impl Server {
             pending_max: options.pending_max,
             pending_total_max: options.pending_total(),
             last_words: nats::slow_words(),
+            read_text,
             write_deadline: options.write_deadline,
             keeps_stalled: options.write_timeout == WriteTimeout::Retry,
         };

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use dunlin_protocol::{
-    ClientOp, ClientParser, ErrText, Info, Limits, ParseError, Publish, ServerLimits, ServerOp,
-    ServerParser, ServerStep, Step, Subscribe, encode, subject,
+    ClientOp, ClientParser, ErrText, Info, Limits, ParseError, Publish, Step, Subscribe, encode,
+    subject,
 };
 use parking_lot::Mutex;
 
@@ -22,8 +22,8 @@ use super::sink::Reader;
 use super::told::{self, told};
 use super::violations::Violations;
 use super::{Nats, Terms, Way};
-use crate::link::{Dropped, End, Front, Input, Outbox, Reason, Session, Taken, Verdict, Wakes};
-use crate::peer::{Departure, Identity, Message, Party, Peer, RUN_MAX, Run};
+use crate::link::{Dropped, End, Input, Outbox, Reason, Session, Taken, Verdict, Wakes};
+use crate::peer::{Departure, Identity, Message, Party, Peer, Queued, RUN_MAX, Run};
 
 /// How long after its last publish a connection still keeps what makes publishing fast. A guess
 /// between the gaps of a busy program and the patience of somebody who counts memory.
@@ -415,17 +415,18 @@ impl Session for TextSession {
 
     fn on_close(&mut self, end: End) {
         let (party, reason) = (Arc::clone(&self.reader.party), end.reason);
-        let mut departure = Departure::of(&self.reader.party, reason, end.backlog);
+        let Dropped {
+            messages,
+            bytes,
+            by_sid,
+        } = end.dropped;
+        let by_sid = by_sid.filter(|_| reason.is_slow_consumer());
+        let lost = by_sid.map_or_else(Queued::default, |queued| *queued);
+        let mut departure = Departure::of(&party, reason, end.backlog, &lost);
         self.violations.settle(&party);
         self.peer.leave();
         // What who leaves by itself did not read is its own choice.
         if reason.is_slow_consumer() {
-            let Dropped {
-                messages,
-                bytes,
-                front,
-            } = end.dropped;
-            let messages = messages + front.as_ref().map_or(0, unsent);
             departure.dropped_messages = messages;
             departure.dropped_bytes = bytes;
             let text = "what it had not read is dropped";
@@ -435,22 +436,6 @@ impl Session for TextSession {
         }
         self.nats.host.leave(&party, departure, end.at);
     }
-}
-
-/// How many messages of a chunk have not wholly gone out.
-#[cold]
-fn unsent(front: &Front) -> u64 {
-    let limits = ServerLimits {
-        line_max: usize::MAX,
-        payload_max: usize::MAX,
-    };
-    let (mut parser, mut at, mut messages) = (ServerParser::default(), 0, 0);
-    while let Ok(ServerStep::Op { op, used }) = parser.next(&front.chunk[at..], &limits) {
-        at += used;
-        messages += u64::from(at > front.sent && matches!(op, ServerOp::Message(_)));
-    }
-    // Only a message whose payload is shared goes on behind the end of a chunk.
-    messages + u64::from(at < front.chunk.len())
 }
 
 /// What stands behind the sid of a delivery, where the publisher's line could not be passed on.

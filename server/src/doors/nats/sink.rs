@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::lag::{Fate, Lags};
 use super::told;
-use crate::link::{Dropped, Outbox, Reason, Refused, Wakes, Writing};
+use crate::link::{Outbox, Reason, Refused, Wakes, Writing};
 use crate::peer::{Delivered, Delivery, Message, Party, Run, Sink, Subscription};
 
 /// What stands before each message of a run: mostly short.
@@ -142,7 +142,7 @@ impl Sink for Reader {
         wakes.note(bytes, must_note.then_some(&self.outbox));
         let is_over = taken > 0 && subscription.is_closed();
         if let Some(Refused::Full(bytes)) = refused {
-            self.cut(outbox, 1, bytes, wakes);
+            self.cut(outbox, Some(subscription.sid()), bytes, wakes);
         }
         Delivered { skipped, is_over }
     }
@@ -231,7 +231,7 @@ impl Reader {
             }
             Err(Refused::Ending) => Delivery::Skipped,
             Err(Refused::Full(bytes)) => {
-                self.cut(outbox, 1, bytes, wakes);
+                self.cut(outbox, Some(subscription.sid()), bytes, wakes);
                 Delivery::Skipped
             }
         }
@@ -252,7 +252,7 @@ impl Reader {
         }
         match result {
             Ok(must_note) => wakes.note(text.len(), must_note.then_some(&self.outbox)),
-            Err(Refused::Full(bytes)) => self.cut(outbox, 0, bytes, wakes),
+            Err(Refused::Full(bytes)) => self.cut(outbox, None, bytes, wakes),
             Err(Refused::Ending) => {}
         }
     }
@@ -265,17 +265,12 @@ impl Reader {
     }
 
     /// Ends the connection between two messages and says why; `bytes` that did not fit, a message
-    /// or not, are lost with what is queued.
+    /// if they have a `sid`, are lost with what is queued.
     #[cold]
-    fn cut(&self, mut outbox: Writing<'_>, messages: u64, bytes: usize, wakes: &mut Wakes) {
-        let refused = Dropped {
-            messages,
-            bytes: bytes as u64,
-            front: None,
-        };
-        self.party.count_unqueued(messages);
+    fn cut(&self, mut outbox: Writing<'_>, sid: Option<&[u8]>, bytes: usize, wakes: &mut Wakes) {
+        self.party.count_unqueued(u64::from(sid.is_some()));
         let reason = Reason::SlowConsumerPendingBytes;
-        let owner = outbox.cut(reason, refused, slow_words(), wakes.chunks());
+        let owner = outbox.cut(reason, sid, bytes, slow_words(), wakes.chunks());
         drop(outbox);
         if let Some(owner) = owner {
             owner.wake();

@@ -1,16 +1,17 @@
 //! An outbox under its lock: what is appended, taken out again, and cut.
 
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::walks::{Thinning, Walk};
 use super::{Refused, State};
 use crate::link::chunk::Chunks;
-use crate::link::queue::{Dropped, From, Look, Place, Sight, Thinned};
+use crate::link::queue::{From, Look, Place, Sight, Thinned};
 use crate::link::reason::Reason;
 use crate::link::sync::MutexGuard;
+use crate::link::tally::Queued;
 
 /// A search that failed is repeated when this part of what waits is new. A guess.
 const THIN_PART: usize = 8;
@@ -104,18 +105,25 @@ impl Writing<'_> {
         Ok(self.note())
     }
 
-    /// Drops what is queued behind the message under way, and the `refused` one that did not fit;
-    /// says `last_words` and ends. Wake what is returned when the lock is gone.
+    /// Takes out what is queued behind the message under way, says `last_words` and ends. With it
+    /// are lost `bytes` that did not fit, a message if they have a `sid`. Wake what is returned when
+    /// the lock is gone.
     pub(crate) fn cut(
         &mut self,
         reason: Reason,
-        refused: Dropped,
+        sid: Option<&[u8]>,
+        bytes: usize,
         last_words: Vec<u8>,
         chunks: &mut Chunks,
     ) -> Option<Waker> {
         let dropped = &mut self.state.rare().dropped;
-        dropped.messages += refused.messages;
-        dropped.bytes += refused.bytes;
+        dropped.bytes += bytes as u64;
+        if let Some(sid) = sid {
+            let mut refused = Queued::default();
+            refused.count(sid, bytes, Duration::ZERO);
+            dropped.messages += refused.messages;
+            dropped.note(refused);
+        }
         self.state.cut(reason, last_words, chunks);
         self.state.owner.clone()
     }
