@@ -17,6 +17,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::answers::text;
+use super::unhurried::unhurried;
 use crate::monitor::{Monitor, SAMPLE_INTERVAL, compact};
 
 /// The most streams at a time; one more is told so.
@@ -54,8 +55,8 @@ impl Feed {
                 }
                 let is_watched = sender.receiver_count() > 1;
                 let monitor = Arc::clone(&monitor);
-                let look = tokio::task::spawn_blocking(move || look(&monitor, is_watched));
-                if let Ok(Some(event)) = look.await {
+                let look = unhurried(move || look(&monitor, is_watched));
+                if let Some(Some(event)) = look.await {
                     sender.send_replace(event);
                 }
             }

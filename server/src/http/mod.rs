@@ -1,8 +1,9 @@
 //! The monitoring port: HTTP on top of `monitor/`.
 //!
 //! In: a bound socket, and the monitor. Out: pages. It shares no task, no lock and no buffer with
-//! the message path: a page is put together on a thread for slow work, two at a time, and who
-//! reads it slowly, or opens connections without end, is bounded here.
+//! the message path: a page is put together on a thread that gives way to all others, two at a time,
+//! and written in turns with messages; who reads it slowly, or opens connections without end, is
+//! bounded here.
 
 mod answers;
 mod control;
@@ -15,6 +16,7 @@ mod routes;
 mod secure;
 mod shared;
 mod tap;
+mod unhurried;
 mod views;
 mod wishes;
 

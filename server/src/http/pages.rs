@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use super::answers::{json, text};
 use super::shared::Shared;
+use super::unhurried::unhurried;
 use crate::monitor::{Connz, Monitor, Query, compact, pretty};
 
 /// What the page for Prometheus is.
@@ -104,11 +105,10 @@ pub(super) async fn answer(shared: Shared, page: Page, query: String) -> Respons
     monitor.count_request(page.counted);
     // The semaphore is never closed.
     let _turn = builders.acquire().await;
-    let made = tokio::task::spawn_blocking(move || (page.make)(&monitor, &Query::new(&query), now));
-    match made.await {
-        Ok(Ok((status, bytes))) => json(status, bytes),
-        Ok(Err(error)) => text(StatusCode::BAD_REQUEST, error),
-        Err(_) => text(
+    match unhurried(move || (page.make)(&monitor, &Query::new(&query), now)).await {
+        Some(Ok((status, bytes))) => json(status, bytes),
+        Some(Err(error)) => text(StatusCode::BAD_REQUEST, error),
+        None => text(
             StatusCode::INTERNAL_SERVER_ERROR,
             "the page could not be made".to_owned(),
         ),
@@ -124,8 +124,8 @@ pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
     monitor.count_request("/metrics");
     // The semaphore is never closed.
     let _turn = builders.acquire().await;
-    match tokio::task::spawn_blocking(move || monitor.metrics(now)).await {
-        Ok(Ok(page)) => {
+    match unhurried(move || monitor.metrics(now)).await {
+        Some(Ok(page)) => {
             let mut response = text(StatusCode::OK, page);
             let kind = HeaderValue::from_static(OPEN_METRICS);
             response.headers_mut().insert(header::CONTENT_TYPE, kind);

@@ -17,6 +17,7 @@ use super::control;
 use super::gate::{Visitor, refuse_foreign_name};
 use super::shared::Shared;
 use super::tap;
+use super::unhurried::unhurried;
 use crate::monitor::{Query, compact};
 
 /// The page.
@@ -103,10 +104,10 @@ async fn made(
     let _turn = shared.builders.acquire().await;
     let monitor = shared.monitor.clone();
     let work = move || make(&monitor, &Query::new(&query.unwrap_or_default()), now);
-    match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(bytes)) => json(StatusCode::OK, bytes),
-        Ok(Err(error)) => text(StatusCode::BAD_REQUEST, error),
-        Err(_) => Response::new(Body::empty()),
+    match unhurried(work).await {
+        Some(Ok(bytes)) => json(StatusCode::OK, bytes),
+        Some(Err(error)) => text(StatusCode::BAD_REQUEST, error),
+        None => Response::new(Body::empty()),
     }
 }
 

@@ -88,7 +88,7 @@ impl Leaving {
         let are_leaving = left - self.last >= LEFT_MIN;
         self.last = left;
         self.looks = if are_leaving { self.looks + 1 } else { 0 };
-        self.looks % LOOKS_LEAVING_MAX == 0
+        self.looks.is_multiple_of(LOOKS_LEAVING_MAX)
     }
 }
 
