@@ -110,6 +110,8 @@ fn start_tls() -> Running {
     let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
     start(&Options {
         is_monitored: true,
+        // Each that is remembered holds a page: fewer, so that what the attack itself leaves is seen.
+        max_closed_clients: Some(1_000),
         config: format!("tls {{ cert_file: {cert:?}, key_file: {key:?} }}\nallow_non_tls: true"),
         ..Options::default()
     })

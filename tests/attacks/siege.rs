@@ -12,7 +12,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use dunlin_tests::{Client, Options, PATIENCE, Process, Running, descriptors, descriptors_max};
@@ -30,6 +30,9 @@ const PAUSE: Duration = Duration::from_millis(2);
 const NICENESS: i32 = 19;
 /// Descriptors of this process that the crowd leaves to the attack, and those of the server.
 const CROWD_ASIDE: usize = 2_000;
+/// How often each attack is made, and how often at the most.
+const ATTACKS_MIN: usize = 3;
+const ATTACKS_MAX: usize = 200;
 
 /// The size of an attack: `short` on every change, `long` where `DUNLIN_ATTACKS` is `long`.
 pub(crate) fn size(short: usize, long: usize) -> usize {
@@ -39,8 +42,9 @@ pub(crate) fn size(short: usize, long: usize) -> usize {
     }
 }
 
-/// How many rounds the pair talks before the attack begins.
-fn quiet_rounds() -> usize {
+/// How many rounds the pair talks before the attack begins, and at least under it: an attack is made
+/// again until it has, so that one round in a hundred is not the worst of a few.
+fn rounds_min() -> usize {
     size(100, 1_000)
 }
 
@@ -49,7 +53,7 @@ fn is_compared() -> bool {
     std::env::var("DUNLIN_ATTACKED").is_ok_and(|name| name == "nats-server")
 }
 
-/// Runs `attack` three times against a server of its own.
+/// Runs `attack` three times, or more often, against a server of its own.
 pub(crate) async fn siege<A: Future<Output = ()>>(
     options: Options,
     attack: impl Fn(SocketAddr) -> A,
@@ -73,8 +77,8 @@ pub(crate) fn start(options: &Options) -> Running {
     Running::program(options).expect("the server starts")
 }
 
-/// Runs `attack` three times against the server at `address` in `process`, where everybody may do
-/// everything.
+/// Runs `attack` three times, or more often, against the server at `address` in `process`, where
+/// everybody may do everything.
 pub(crate) async fn besiege<A: Future<Output = ()>>(
     address: SocketAddr,
     process: Process,
@@ -89,11 +93,10 @@ async fn hold<A: Future<Output = ()>>(
     mut crowd: Crowd,
     attack: impl Fn() -> A,
 ) {
-    let over = Arc::new(AtomicBool::new(false));
-    let quiet = Arc::new(AtomicBool::new(true));
-    let talking = talk(address, Arc::clone(&quiet), Arc::clone(&over));
+    let stage = Arc::new(Stage::default());
+    let talking = talk(address, Arc::clone(&stage));
     let healthy = tokio::task::spawn_blocking(|| alone(talking));
-    while quiet.load(Ordering::Relaxed) {
+    while !stage.is_quiet_over.load(Ordering::Relaxed) {
         assert!(!healthy.is_finished(), "the healthy pair goes on");
         tokio::time::sleep(PAUSE).await;
     }
@@ -101,12 +104,19 @@ async fn hold<A: Future<Output = ()>>(
     rustix::process::nice(NICENESS).expect("anybody may give way");
     let before = process.descriptors();
     let untouched = process.resident_bytes();
-    for round in 1..=3 {
+    let mut round = 0;
+    while round < ATTACKS_MIN || !stage.is_loud_over() && round < ATTACKS_MAX {
+        round += 1;
+        stage.is_loud.store(true, Ordering::Relaxed);
         attack().await;
         until_gone(&process, before).await;
-        until_given_back(&process, untouched, round).await;
+        stage.is_loud.store(false, Ordering::Relaxed);
+        if round <= ATTACKS_MIN {
+            until_given_back(&process, untouched, round).await;
+        }
     }
-    over.store(true, Ordering::Relaxed);
+    until_given_back(&process, untouched, round).await;
+    stage.is_over.store(true, Ordering::Relaxed);
     let talked = healthy.await.expect("the healthy pair goes on");
     let now = process.resident_bytes();
     eprintln!(
@@ -128,6 +138,22 @@ pub(crate) fn alone<T>(work: impl Future<Output = T>) -> T {
         .enable_all()
         .build();
     runtime.expect("a runtime").block_on(work)
+}
+
+/// What the healthy pair and the attack tell each other.
+#[derive(Default)]
+struct Stage {
+    is_quiet_over: AtomicBool,
+    is_loud: AtomicBool,
+    /// How many rounds were talked while it was.
+    loud_rounds: AtomicUsize,
+    is_over: AtomicBool,
+}
+
+impl Stage {
+    fn is_loud_over(&self) -> bool {
+        self.loud_rounds.load(Ordering::Relaxed) >= rounds_min()
+    }
 }
 
 /// What the healthy pair did.
@@ -158,15 +184,16 @@ impl std::fmt::Display for Talked {
         let ratio = loud.as_secs_f64() / quiet.as_secs_f64().max(f64::MIN_POSITIVE);
         write!(
             f,
-            "{} messages, none lost; p99 {loud:?}, quiet {quiet:?}: {ratio:.1}; worst {:?}",
+            "{} messages, none lost; p99 {loud:?} of {} rounds, quiet {quiet:?}: {ratio:.1}; worst {:?}",
             self.count,
+            self.loud.len(),
             self.worst()
         )
     }
 }
 
 /// A publisher and a reader: every message arrives, in order.
-async fn talk(address: SocketAddr, quiet: Arc<AtomicBool>, over: Arc<AtomicBool>) -> Talked {
+async fn talk(address: SocketAddr, stage: Arc<Stage>) -> Talked {
     let mut publisher = Client::connect(address).await;
     let mut reader = Client::connect(address).await;
     reader.subscribe("healthy.* 1").await;
@@ -176,7 +203,8 @@ async fn talk(address: SocketAddr, quiet: Arc<AtomicBool>, over: Arc<AtomicBool>
         quiet: Vec::new(),
         loud: Vec::new(),
     };
-    while !over.load(Ordering::Relaxed) {
+    while !stage.is_over.load(Ordering::Relaxed) {
+        let is_loud = stage.is_loud.load(Ordering::Relaxed);
         let start = Instant::now();
         let numbers = talked.count..talked.count + 20;
         for number in numbers.clone() {
@@ -191,11 +219,13 @@ async fn talk(address: SocketAddr, quiet: Arc<AtomicBool>, over: Arc<AtomicBool>
             "a healthy reader lost something, or the order"
         );
         talked.count += 20;
-        if talked.quiet.len() < quiet_rounds() {
+        if is_loud {
+            talked.loud.push(start.elapsed());
+            stage.loud_rounds.fetch_add(1, Ordering::Relaxed);
+        } else if talked.quiet.len() < rounds_min() {
             talked.quiet.push(start.elapsed());
         } else {
-            quiet.store(false, Ordering::Relaxed);
-            talked.loud.push(start.elapsed());
+            stage.is_quiet_over.store(true, Ordering::Relaxed);
         }
         tokio::time::sleep(PAUSE).await;
     }
