@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use dunlin_server::{Authorization, Builder, Lag, MonitorOptions, Server, User};
 use dunlin_tests::{Client, PATIENCE, fetch, fetch_json};
+use serde_json::Value;
 
 against_ours! {
     the_newest_go_and_what_is_old_is_worked_off
@@ -18,6 +19,7 @@ against_ours! {
     answers_are_never_dropped
     a_reload_changes_it_for_who_is_there
     drops_are_shown
+    drops_are_shown_for_each_subscription
 }
 
 const KB: usize = 1024;
@@ -208,6 +210,45 @@ async fn drops_are_shown() {
     assert!(metrics.contains(&line), "{line} is not in {metrics}");
     let published = (LOAD / (15 * KB)) as u64;
     assert_eq!(hear(&mut reader).await.len() as u64 + dropped, published);
+}
+
+async fn drops_are_shown_for_each_subscription() {
+    for lag in [Lag::DropNewest, Lag::DropOldest, Lag::Latest] {
+        for size in SIZES {
+            let builder = builder().lag(lag).monitor(MonitorOptions::port(0));
+            let server = start(builder).await;
+            let mut reader = lagging(&server, "load").await;
+            reader.subscribe("other 22").await;
+            reader.subscribe("quiet 3").await;
+            reader.barrier().await;
+            publish(&server, &["load", "load", "other"], size).await;
+            let monitor = server.monitor_addr().expect("it is monitored");
+            let slowz = fetch_json(monitor, "/slowz").await;
+            let details = fetch_json(monitor, "/connz?subs=detail&state=open").await;
+            let heard = reader.barrier().await;
+            let count = LOAD / size;
+            for (sid, published) in [("1", count - count / 3), ("22", count / 3)] {
+                let lost = published - heard.iter().filter(|it| it.sid == sid).count();
+                let subject = if sid == "1" { "load" } else { "other" };
+                let line = format!("MSG {subject} {sid} {size}\r\n\r\n").len() + size;
+                let expected = [lost, lost * line].map(|it| Some(it as u64));
+                let list = &slowz["slow"][0]["subscriptions"];
+                let fields = ["dropped_messages", "dropped_bytes"];
+                assert_eq!(told(list, sid, fields), expected, "{lag:?}: {slowz}");
+                let list = &details["connections"][0]["subscriptions_list_detail"];
+                let fields = ["dropped_msgs", "dropped_bytes"];
+                assert_eq!(told(list, sid, fields), expected, "{lag:?}: {details}");
+                assert_eq!(told(list, "3", fields), [None, None]);
+            }
+        }
+    }
+}
+
+/// Two numbers of the subscription called `sid`, where there are any.
+fn told(list: &Value, sid: &str, fields: [&str; 2]) -> [Option<u64>; 2] {
+    let mut list = list.as_array().expect("subscriptions").iter();
+    let it = list.find(|it| it["sid"] == sid).expect(sid);
+    fields.map(|field| it[field].as_u64())
 }
 
 fn builder() -> Builder {

@@ -24,7 +24,7 @@ pub(crate) struct Waiting {
 }
 
 /// What waits, or waited, for each subscription, by sid.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Queued {
     pub(crate) by_sid: HashMap<Box<[u8]>, Waiting>,
     /// Of all subscriptions, those among them that are not told apart.
@@ -50,7 +50,7 @@ impl Queued {
     }
 
     /// Counts what `other` has counted.
-    pub(super) fn merge(&mut self, other: Self) {
+    pub(crate) fn merge(&mut self, other: Self) {
         self.messages += other.messages;
         self.looked_at += other.looked_at;
         if self.by_sid.is_empty() {

@@ -19,7 +19,7 @@ use super::query::Query;
 use super::subsz::{SubDetail, owned};
 use super::time::{round_trip, uptime};
 use super::{GLOBAL_ACCOUNT, Monitor};
-use crate::peer::{Closed, ConnectionType, Greeting, Party, Secured};
+use crate::peer::{Closed, ConnectionType, Greeting, Party, Secured, Subscription};
 
 /// The page.
 #[derive(Debug, Serialize)]
@@ -284,8 +284,10 @@ impl Row {
                 ended.map(|it| SubDetail::ended(&it, cid)).collect()
             }
             None => {
-                let list = owned(&self.party);
-                list.iter().map(|it| SubDetail::new(it, cid)).collect()
+                let (list, lost) = (owned(&self.party), self.party.lost().by_sid);
+                let detail =
+                    |it: &Arc<Subscription>| SubDetail::new(it, cid).with_lost(lost.get(it.sid()));
+                list.iter().map(detail).collect()
             }
         };
         match wanted {

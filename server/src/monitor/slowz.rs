@@ -74,7 +74,7 @@ struct Share {
     pending_messages: u64,
     pending_bytes: u64,
     oldest_ms: u64,
-    /// By a cut; of those who are here nothing yet.
+    /// By a cut, or for one that lagged behind.
     #[serde(skip_serializing_if = "Option::is_none")]
     dropped_messages: Option<u64>,
     /// On the wire.
@@ -233,46 +233,63 @@ impl Reader {
 }
 
 impl Share {
+    /// With what was dropped for it, if that is known of the subscription.
     fn new(subscription: SubDetail, waiting: Waiting) -> Self {
+        let (subscription, lost) = subscription.split_lost();
         Self {
             subscription,
             pending_messages: waiting.messages,
             pending_bytes: waiting.bytes,
             oldest_ms: waiting.oldest.as_millis() as u64,
-            dropped_messages: None,
-            dropped_bytes: None,
+            dropped_messages: lost.map(|(messages, _)| messages),
+            dropped_bytes: lost.map(|(_, bytes)| bytes),
         }
     }
 
     /// Of a reader that was cut.
     fn lost(subscription: SubDetail) -> Self {
-        let (subscription, messages, bytes) = subscription.split_lost();
+        let share = Self::new(subscription, Waiting::default());
         Self {
-            dropped_messages: Some(messages),
-            dropped_bytes: Some(bytes),
-            ..Self::new(subscription, Waiting::default())
+            dropped_messages: share.dropped_messages.or(Some(0)),
+            dropped_bytes: share.dropped_bytes.or(Some(0)),
+            ..share
         }
     }
 }
 
-/// At most `max` subscriptions of `party`, those for which the most waits first; what is `queued`
-/// for one that is over since stands without a subject.
+/// At most `max` subscriptions of `party`, those for which the most waits first, then those that
+/// lost the most; what is `queued` or was dropped for one that is over since stands without a subject.
 fn shares(party: &Party, queued: Queued, max: usize) -> Vec<Share> {
-    let mut by_sid: HashMap<Box<[u8]>, Waiting> = queued.by_sid;
+    let mut by_sid: HashMap<Box<[u8]>, (Waiting, Option<Waiting>)> = HashMap::new();
+    for (sid, waiting) in queued.by_sid {
+        by_sid.insert(sid, (waiting, None));
+    }
+    for (sid, lost) in party.lost().by_sid {
+        by_sid.entry(sid).or_default().1 = Some(lost);
+    }
     let mut known: Vec<_> = owned(party)
         .into_iter()
         .map(|it| (by_sid.remove(it.sid()).unwrap_or_default(), it))
         .collect();
-    known.sort_by_key(|(waiting, it)| Reverse((waiting.bytes, it.delivered())));
+    known.sort_by_key(|((waiting, lost), it)| {
+        let lost = lost.map_or(0, |lost| lost.messages);
+        Reverse((waiting.bytes, lost, it.delivered()))
+    });
     known.truncate(max);
+    let share = |detail: SubDetail, waiting, lost: Option<Waiting>| {
+        Share::new(detail.with_lost(lost.as_ref()), waiting)
+    };
     let known = known
         .into_iter()
-        .map(|(waiting, it)| Share::new(SubDetail::new(&it, party.id), waiting));
+        .map(|((waiting, lost), it)| share(SubDetail::new(&it, party.id), waiting, lost));
     let over = by_sid
         .into_iter()
-        .map(|(sid, waiting)| Share::new(SubDetail::over(&sid, party.id), waiting));
+        .map(|(sid, (waiting, lost))| share(SubDetail::over(&sid, party.id), waiting, lost));
     let mut shares: Vec<_> = known.chain(over).collect();
-    shares.sort_by_key(|it| Reverse((it.pending_bytes, it.subscription.msgs)));
+    shares.sort_by_key(|it| {
+        let lost = it.dropped_messages.unwrap_or_default();
+        Reverse((it.pending_bytes, lost, it.subscription.msgs))
+    });
     shares.truncate(max);
     shares
 }

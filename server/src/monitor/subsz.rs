@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::query::Query;
 use super::{GLOBAL_ACCOUNT, Monitor, SYSTEM_ACCOUNT};
-use crate::peer::{Denied, Ended, Party, Subscription};
+use crate::peer::{Denied, Ended, Party, Subscription, Waiting};
 
 /// How many entries a page has where nobody asks for a number.
 const LIMIT_DEFAULT: i64 = 1024;
@@ -55,7 +55,7 @@ pub(crate) struct SubDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
     max: Option<u64>,
     cid: u64,
-    /// Ours: what waited for it when its reader was cut.
+    /// Ours: what was dropped for it since its reader lagged behind, and when it was cut.
     #[serde(skip_serializing_if = "Option::is_none")]
     dropped_msgs: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,11 +96,20 @@ impl SubDetail {
         .in_account()
     }
 
-    /// Without what was lost of it, in messages and bytes, which is told elsewhere.
-    pub(super) fn split_lost(mut self) -> (Self, u64, u64) {
-        let messages = self.dropped_msgs.take().unwrap_or_default();
-        let bytes = self.dropped_bytes.take().unwrap_or_default();
-        (self, messages, bytes)
+    /// With what was dropped for it, and its reader not cut.
+    pub(super) fn with_lost(self, lost: Option<&Waiting>) -> Self {
+        Self {
+            dropped_msgs: lost.map(|lost| lost.messages),
+            dropped_bytes: lost.map(|lost| lost.bytes),
+            ..self
+        }
+    }
+
+    /// Without what was lost of it, in messages and bytes, if anything is known of that; it is told
+    /// elsewhere.
+    pub(super) fn split_lost(mut self) -> (Self, Option<(u64, u64)>) {
+        let lost = self.dropped_msgs.take().zip(self.dropped_bytes.take());
+        (self, lost)
     }
 
     /// That is over, while something waits for it.

@@ -3,7 +3,7 @@
 //!
 //! Written by the party's own loop and by whoever delivers to it; read by anybody, without holding
 //! the party up: counters are plain atomics, and the one lock here is taken by CONNECT, by a look
-//! from outside, and at the end, never by a message.
+//! from outside, by a message that is dropped, and at the end, never by one that is delivered.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::greetings::Greeting;
 use super::own::Own;
 use crate::auth::ConnectionType;
 use crate::bus::Subscription;
-use crate::link::{Backlog, Outbox, Secured};
+use crate::link::{Backlog, Outbox, Queued, Secured};
 
 /// Who is on the other side, and what it did.
 pub(crate) struct Party {
@@ -60,6 +60,8 @@ struct Desk {
     is_admitted: bool,
     /// Whom a proxy says it speaks for.
     forwarded_for: Option<Box<IpAddr>>,
+    /// What was dropped for it, and it was not cut.
+    lost: Option<Box<Queued>>,
 }
 
 /// How much of what one party did.
@@ -147,17 +149,38 @@ impl Party {
         bump(&self.out_bytes, bytes as u64);
     }
 
-    /// Counts queued messages that were taken back. Called under the lock of its outbox.
-    pub(crate) fn count_lost(&self, messages: u64, bytes: u64) {
-        bump(&self.lost_messages, messages);
-        bump(&self.lost_bytes, bytes);
+    /// Counts queued messages that were taken back, of so many bytes together. Called under the lock
+    /// of its outbox.
+    pub(crate) fn count_lost(&self, bytes: usize, lost: Queued) {
+        if lost.messages == 0 {
+            return;
+        }
+        bump(&self.lost_messages, lost.messages);
+        bump(&self.lost_bytes, bytes as u64);
+        self.desk.lock().lost.get_or_insert_default().merge(lost);
     }
 
     /// Counts a message of so many bytes that was dropped instead of being queued. Called under the
     /// lock of its outbox.
-    pub(crate) fn count_refused(&self, bytes: u64) {
-        self.count_lost(1, bytes);
+    pub(crate) fn count_refused(&self, sid: &[u8], bytes: usize) {
+        bump(&self.lost_messages, 1);
+        bump(&self.lost_bytes, bytes as u64);
         self.count_unqueued(1);
+        let mut desk = self.desk.lock();
+        let lost = desk.lost.get_or_insert_default();
+        lost.count(sid, bytes, Duration::ZERO);
+    }
+
+    /// What was dropped of each subscription while the party was here and lagged behind.
+    pub(crate) fn lost(&self) -> Queued {
+        let desk = self.desk.lock();
+        desk.lost.as_deref().cloned().unwrap_or_default()
+    }
+
+    /// The same, for the last time.
+    pub(super) fn take_lost(&self) -> Queued {
+        let lost = self.desk.lock().lost.take();
+        lost.map_or_else(Queued::default, |lost| *lost)
     }
 
     /// Counts messages that were not queued, where their loss is counted elsewhere. Called under

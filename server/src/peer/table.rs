@@ -394,8 +394,9 @@ impl Departure {
 
     /// Of `party`, while it still has its subscriptions, with what its outbox held last, and what
     /// of it is lost.
-    pub(crate) fn of(party: &Party, reason: Reason, backlog: Backlog, lost: &Queued) -> Self {
-        let ending = party.ending(KEPT_OF_ONE_MAX, lost);
+    pub(crate) fn of(party: &Party, reason: Reason, backlog: Backlog, mut lost: Queued) -> Self {
+        lost.merge(party.take_lost());
+        let ending = party.ending(KEPT_OF_ONE_MAX, &lost);
         let is_of_interest = backlog.stalls > 0 || backlog.pending_bytes > 0;
         Self {
             backlog: is_of_interest.then(|| Box::new(backlog)),

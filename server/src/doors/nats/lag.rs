@@ -8,6 +8,7 @@
 //! may wait are there, and are over before the rest is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use dunlin_protocol::{ServerLimits, ServerOp, ServerParser, ServerStep, subject};
@@ -15,6 +16,7 @@ use dunlin_protocol::{ServerLimits, ServerOp, ServerParser, ServerStep, subject}
 use super::session::{Speech, TextSession};
 use super::sink::Reader;
 use crate::link::{Lag, LagRule, Notes, Refused, Thinned, Wakes, Walk, Writing};
+use crate::peer::Queued;
 
 /// The most subjects that are told apart where the latest of each is to stay, those that came last;
 /// of the others the oldest make room. Bounds the memory of a search. A guess.
@@ -48,6 +50,13 @@ impl Lags {
     }
 }
 
+/// Whom a message is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Name<'a> {
+    pub(super) subject: &'a [u8],
+    pub(super) sid: &'a [u8],
+}
+
 /// What becomes of a message that does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -77,12 +86,12 @@ impl TextSession {
 }
 
 impl Reader {
-    /// Decides about `len` bytes that do not fit: a message to `subject`, or a line without one.
+    /// Decides about `len` bytes that do not fit: a message with a `name`, or a line without one.
     #[cold]
     pub(super) fn decide(
         &self,
         outbox: &mut Writing<'_>,
-        subject: Option<&[u8]>,
+        name: Option<Name<'_>>,
         len: usize,
         wakes: &mut Wakes,
     ) -> Fate {
@@ -90,7 +99,7 @@ impl Reader {
         if lags.has(Lag::Latest) && !lags.is_shown {
             self.look_ahead(&lags, outbox, len, wakes);
         }
-        let lag = subject.map_or(Lag::Disconnect, |subject| lags.of(subject));
+        let lag = name.map_or(Lag::Disconnect, |name| lags.of(name.subject));
         let may_thin = !lags.is_shown && lag != Lag::DropNewest && outbox.may_thin();
         if !outbox.has_room_for(len) && may_thin {
             self.thin(&lags, outbox, lag, len, wakes);
@@ -98,11 +107,13 @@ impl Reader {
         if outbox.has_room_for(len) {
             return Fate::Fits;
         }
-        if lag == Lag::Disconnect {
-            return Fate::Cut;
+        match name {
+            Some(name) if lag != Lag::Disconnect => {
+                self.party.count_refused(name.sid, len);
+                Fate::Dropped
+            }
+            _ => Fate::Cut,
         }
-        self.party.count_refused(len as u64);
-        Fate::Dropped
     }
 
     /// What becomes of a message that was refused, `parts` with `shared` behind them: queued after
@@ -114,7 +125,7 @@ impl Reader {
     pub(super) fn squeeze(
         &self,
         outbox: &mut Writing<'_>,
-        subject: &[u8],
+        name: Name<'_>,
         parts: &[&[u8]],
         shared: Option<&Bytes>,
         refused: Refused,
@@ -123,7 +134,7 @@ impl Reader {
         let Refused::Full(len) = refused else {
             return Some(Err(refused));
         };
-        match self.decide(outbox, Some(subject), len, wakes) {
+        match self.decide(outbox, Some(name), len, wakes) {
             Fate::Fits => {
                 let text = parts.concat();
                 Some(outbox.append_late(&text, 1, shared, wakes.chunks()))
@@ -138,13 +149,13 @@ impl Reader {
         let Some(mut credit) = outbox.look_ahead(len) else {
             return;
         };
+        let mut lost = Queued::default();
         let mut look = |text: &mut Vec<u8>, shared, seen: &mut Notes| {
-            spend(&mut credit, text).then(|| superseded(text, shared, lags, seen))
+            spend(&mut credit, text).then(|| superseded(text, shared, lags, seen, &mut lost))
         };
         let (thinned, _) = outbox.thin(Walk::Superseded, &mut look, wakes.chunks());
         outbox.end_look_ahead(credit);
-        self.party
-            .count_lost(thinned.messages, thinned.bytes as u64);
+        self.party.count_lost(thinned.bytes, lost);
     }
 
     /// Takes out what may go, by its own subject, until there is room for `len` bytes and more. For
@@ -156,7 +167,7 @@ impl Reader {
             Lag::Disconnect => isize::MAX,
             _ => LOOK_MAX,
         };
-        let mut sum = Thinned::default();
+        let (mut bytes, mut lost) = (0, Queued::default());
         let mut has_seen_all = true;
         for (walk, goes) in [
             (Walk::Oldest, &[Lag::DropOldest, Lag::Latest][..]),
@@ -168,15 +179,14 @@ impl Reader {
             let mut look = |text: &mut Vec<u8>, shared, _: &mut Notes| {
                 let goes = |subject: &[u8]| goes.contains(&lags.of(subject));
                 let is_looked_at = missing > 0 && spend(&mut credit, text);
-                is_looked_at.then(|| make_room(text, shared, walk, goes, &mut missing))
+                is_looked_at.then(|| make_room((text, shared), walk, goes, &mut missing, &mut lost))
             };
             let (thinned, is_over) = outbox.thin(walk, &mut look, wakes.chunks());
-            sum.messages += thinned.messages;
-            sum.bytes += thinned.bytes;
+            bytes += thinned.bytes;
             has_seen_all &= is_over;
         }
         outbox.end_thinning(missing == 0 || !has_seen_all);
-        self.party.count_lost(sum.messages, sum.bytes as u64);
+        self.party.count_lost(bytes, lost);
     }
 }
 
@@ -206,6 +216,11 @@ struct Spot {
 impl Spot {
     fn subject<'a>(&self, text: &'a [u8]) -> &'a [u8] {
         &text[self.name.0..self.name.0 + self.subject_len]
+    }
+
+    fn sid<'a>(&self, text: &'a [u8]) -> &'a [u8] {
+        text.get(self.name.0 + self.subject_len + 1..self.name.1)
+            .unwrap_or_default()
     }
 
     fn size(&self) -> usize {
@@ -258,7 +273,13 @@ fn spot(text: &[u8], start: usize, len: usize, shared: usize) -> Option<Spot> {
 }
 
 /// Takes messages out of which a later one is known, `seen`, and notes those that stay.
-fn superseded(text: &mut Vec<u8>, shared: usize, lags: &Lags, seen: &mut Notes) -> Thinned {
+fn superseded(
+    text: &mut Vec<u8>,
+    shared: usize,
+    lags: &Lags,
+    seen: &mut Notes,
+    lost: &mut Queued,
+) -> Thinned {
     let mut spots = spots(text, shared);
     spots.reverse();
     spots.retain(|spot| {
@@ -275,16 +296,17 @@ fn superseded(text: &mut Vec<u8>, shared: usize, lags: &Lags, seen: &mut Notes) 
         false
     });
     spots.reverse();
-    take_out(text, &spots)
+    take_out(text, &spots, lost)
 }
 
-/// Takes messages out whose subject `goes`, in the order of `walk`, until `missing` bytes have gone.
+/// Takes messages out of a text, with so many bytes of payload behind it, whose subject `goes`, in
+/// the order of `walk`, until `missing` bytes have gone.
 fn make_room(
-    text: &mut Vec<u8>,
-    shared: usize,
+    (text, shared): (&mut Vec<u8>, usize),
     walk: Walk,
     goes: impl Fn(&[u8]) -> bool,
     missing: &mut usize,
+    lost: &mut Queued,
 ) -> Thinned {
     let mut spots = spots(text, shared);
     let is_reversed = walk == Walk::Newest;
@@ -303,15 +325,16 @@ fn make_room(
     }
     Thinned {
         is_unfinished: *missing == 0,
-        ..take_out(text, &spots)
+        ..take_out(text, &spots, lost)
     }
 }
 
-/// Closes the gaps that `spots` leave, which stand in their order.
-fn take_out(text: &mut Vec<u8>, spots: &[Spot]) -> Thinned {
+/// Counts what `spots` hold as lost, and closes the gaps that they leave; they stand in their order.
+fn take_out(text: &mut Vec<u8>, spots: &[Spot], lost: &mut Queued) -> Thinned {
     let mut thinned = Thinned::default();
     let (mut to, mut from) = (0, 0);
     for spot in spots {
+        lost.count(spot.sid(text), spot.size(), Duration::ZERO);
         text.copy_within(from..spot.start, to);
         to += spot.start - from;
         from = spot.start + spot.len;
@@ -349,6 +372,13 @@ mod tests {
         }
     }
 
+    fn told(lost: &Queued) -> Vec<(&str, u64, u64)> {
+        let by_sid = lost.by_sid.iter();
+        by_sid
+            .map(|(sid, it)| (std::str::from_utf8(sid).unwrap(), it.messages, it.bytes))
+            .collect()
+    }
+
     #[test]
     fn the_first_rule_that_covers_counts() {
         let lags = lags(
@@ -364,8 +394,11 @@ mod tests {
     #[test]
     fn the_latest_of_each_subject_and_subscription_stays() {
         let mut text = TEXT.to_vec();
-        let thinned = superseded(&mut text, 0, &lags(Lag::Latest, &[]), &mut Notes::new());
+        let (mut seen, mut lost) = (Notes::new(), Queued::default());
+        let lags = lags(Lag::Latest, &[]);
+        let thinned = superseded(&mut text, 0, &lags, &mut seen, &mut lost);
         assert_eq!((thinned.messages, thinned.bytes), (1, 14));
+        assert_eq!(told(&lost), [("1", 1, 14)]);
         assert_eq!(text, TEXT[14..]);
     }
 
@@ -373,8 +406,10 @@ mod tests {
     fn the_oldest_go_until_it_is_enough_and_lines_stay() {
         let mut text = TEXT.to_vec();
         let mut missing = 20;
-        let thinned = make_room(&mut text, 0, Walk::Oldest, |_| true, &mut missing);
+        let (all, mut lost) = (|_: &[u8]| true, Queued::default());
+        let thinned = make_room((&mut text, 0), Walk::Oldest, all, &mut missing, &mut lost);
         assert_eq!((thinned.messages, thinned.bytes), (2, 28));
+        assert_eq!(told(&lost), [("1", 2, 28)]);
         assert!(thinned.is_unfinished);
         assert_eq!(text, [b"PONG\r\n", &TEXT[34..]].concat());
         assert_eq!(missing, 0);
@@ -385,7 +420,10 @@ mod tests {
         let mut text = b"MSG a 1 1\r\nx\r\nMSG b 1".to_vec();
         let mut missing = 2000;
         let goes = |subject: &[u8]| subject == b"b";
-        let thinned = make_room(&mut text, 1000, Walk::Newest, goes, &mut missing);
+        let mut lost = Queued::default();
+        let rest = (&mut text, 1000);
+        let thinned = make_room(rest, Walk::Newest, goes, &mut missing, &mut lost);
+        assert_eq!(told(&lost), [("1", 1, 1007)]);
         let expected = Thinned {
             messages: 1,
             bytes: 1007,
@@ -400,7 +438,9 @@ mod tests {
     fn what_is_no_protocol_is_left_alone() {
         let mut text = b"MSG a 1 1\r\nx\r\n12:00 a\r\n  x\r\n".to_vec();
         let mut missing = 100;
-        let thinned = make_room(&mut text, 0, Walk::Oldest, |_| true, &mut missing);
+        let (all, mut lost) = (|_: &[u8]| true, Queued::default());
+        let thinned = make_room((&mut text, 0), Walk::Oldest, all, &mut missing, &mut lost);
         assert_eq!(thinned, Thinned::default());
+        assert!(told(&lost).is_empty());
     }
 }

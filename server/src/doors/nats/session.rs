@@ -422,7 +422,7 @@ impl Session for TextSession {
         } = end.dropped;
         let by_sid = by_sid.filter(|_| reason.is_slow_consumer());
         let lost = by_sid.map_or_else(Queued::default, |queued| *queued);
-        let mut departure = Departure::of(&party, reason, end.backlog, &lost);
+        let mut departure = Departure::of(&party, reason, end.backlog, lost);
         self.violations.settle(&party);
         self.peer.leave();
         // What who leaves by itself did not read is its own choice.

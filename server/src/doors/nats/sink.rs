@@ -8,7 +8,7 @@ use dunlin_protocol::{ErrText, encode};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use super::lag::{Fate, Lags};
+use super::lag::{Fate, Lags, Name};
 use super::told;
 use crate::link::{Outbox, Reason, Refused, Wakes, Writing};
 use crate::peer::{Delivered, Delivery, Message, Party, Run, Sink, Subscription};
@@ -71,7 +71,8 @@ impl Sink for Reader {
             Err(refused) => {
                 let verbatim = shared.map_or(message.verbatim, |_| b"");
                 let parts = [verb, subject, blank, sid, verbatim];
-                match self.squeeze(&mut outbox, subject, &parts, shared, refused, wakes) {
+                let name = Name { subject, sid };
+                match self.squeeze(&mut outbox, name, &parts, shared, refused, wakes) {
                     Some(after_all) => after_all,
                     None => return Delivery::Skipped,
                 }
@@ -113,8 +114,10 @@ impl Sink for Reader {
             match outbox.append([&head, piece.verbatim], wakes.chunks()) {
                 Ok(note) => must_note |= note,
                 Err(refusal) => {
-                    let parts = [&head, piece.verbatim];
-                    match self.squeeze(&mut outbox, run.subject, &parts, None, refusal, wakes) {
+                    let (parts, sid) = ([&head, piece.verbatim], subscription.sid());
+                    let subject = run.subject;
+                    let name = Name { subject, sid };
+                    match self.squeeze(&mut outbox, name, &parts, None, refusal, wakes) {
                         Some(Ok(note)) => must_note |= note,
                         Some(Err(refusal)) => {
                             skipped |= run.from(at);
@@ -199,8 +202,9 @@ impl Reader {
         let result = match outbox.append([text], wakes.chunks()) {
             Ok(must_note) => Ok(must_note),
             Err(refused) => {
-                let subject = message.subject;
-                match self.squeeze(&mut outbox, subject, &[text], None, refused, wakes) {
+                let (subject, sid) = (message.subject, subscription.sid());
+                let name = Name { subject, sid };
+                match self.squeeze(&mut outbox, name, &[text], None, refused, wakes) {
                     Some(after_all) => after_all,
                     None => return Delivery::Skipped,
                 }

@@ -171,9 +171,20 @@ impl Trial {
         numbers
     }
 
-    /// What was dropped, as it was counted.
+    /// What was dropped, as it was counted: of the reader, of its one subscription, and of all.
     fn dropped(&self) -> usize {
-        self.host.statistics().dropped_messages as usize
+        let parties = self.host.table.present();
+        let lost = parties.iter().find_map(|party| {
+            let lost = party.lost().by_sid.remove(&b"1"[..])?;
+            Some((lost, party.counts()))
+        });
+        let all = self.host.statistics().dropped_messages as usize;
+        if let Some((lost, counts)) = lost {
+            assert_eq!(lost.messages, counts.lost_messages);
+            assert_eq!(lost.bytes, counts.lost_bytes);
+        }
+        assert_eq!(lost.map_or(0, |(lost, _)| lost.messages as usize), all);
+        all
     }
 }
 
