@@ -1,7 +1,7 @@
 //! Every filter of a bus, findable by the subjects it covers.
 //!
 //! ```text
-//! literal filters ─▶ one hash table over whole subjects: one probe answers
+//! literal filters ─▶ a hash table over whole subjects: one probe answers
 //! filters with wildcards ─▶ a trie (wild.rs): one probe or three per token
 //! ```
 //!
@@ -15,16 +15,15 @@ use std::sync::Arc;
 
 use dunlin_protocol::subject;
 use foldhash::quality::SeedableRandomState;
-use hashbrown::HashTable;
 
 use super::Subscription;
 use super::keys::Keys;
 use super::list::{List, Matched};
-use super::shrink::shrink;
+use super::table::Table;
 use super::wild::Wild;
 
 pub(super) struct Index {
-    literals: HashTable<List>,
+    literals: Table<List>,
     wild: Wild,
     hasher: SeedableRandomState,
     len: usize,      // Subscriptions, not filters.
@@ -34,7 +33,7 @@ pub(super) struct Index {
 impl Index {
     pub(super) fn new(keys: Keys) -> Self {
         Self {
-            literals: HashTable::new(),
+            literals: Table::new(),
             wild: Wild::new(keys),
             hasher: keys.quality(),
             len: 0,
@@ -84,9 +83,8 @@ impl Index {
         let (was_there, is_empty) = entry.get_mut().remove(subscription);
         if is_empty {
             entry.remove();
-            shrink(&mut self.literals, |list| {
-                self.hasher.hash_one(list.filter())
-            });
+            self.literals
+                .shrink(hash, |list| self.hasher.hash_one(list.filter()));
         }
         was_there
     }
@@ -102,7 +100,7 @@ impl Index {
     /// Whether hardly any memory is held.
     #[cfg(test)]
     pub(super) fn is_small(&self) -> bool {
-        self.literals.capacity() <= 64 && self.wild.capacity() <= 64
+        self.literals.capacity() <= 1024 && self.wild.capacity() <= 1024
     }
 
     /// The lists of all filters that cover `subject`; nothing for one with an empty token.

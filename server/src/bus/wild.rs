@@ -21,7 +21,7 @@ use smallvec::SmallVec;
 use super::Subscription;
 use super::keys::Keys;
 use super::list::{List, Matched};
-use super::shrink::shrink;
+use super::table::shrink;
 
 /// The parent of the first tokens.
 const ROOT: u64 = 0;
@@ -155,7 +155,7 @@ impl Wild {
     ///
     /// A wildcard token in `subject` is text here, and only a filter's wildcard covers it.
     pub(super) fn matched(&self, subject: &[u8], matched: &mut Matched) {
-        if self.nodes.is_empty() {
+        if self.root.children == 0 {
             return;
         }
         // Tokens are short: looking at each byte costs less than a search for each.

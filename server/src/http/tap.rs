@@ -68,7 +68,7 @@ pub(super) fn open(
     let mut peer = Peer::new(monitor.host(), tap, party);
     peer.identify(visitor.identity.as_deref());
     if let Err(refusal) = peer.subscribe(filter.as_bytes(), None, b"tap") {
-        peer.leave();
+        _ = peer.leave(); // It has none.
         return match refusal {
             Refusal::InvalidFilter => text(
                 StatusCode::BAD_REQUEST,
@@ -85,7 +85,7 @@ pub(super) fn open(
     tokio::spawn(async move {
         show(waiting, &missed, &counted, &sender).await;
         counted.note_missed(missed.load(Ordering::Relaxed));
-        peer.leave();
+        _ = peer.leave(); // It has one subscription.
         drop(place);
     });
     events::response(receiver)

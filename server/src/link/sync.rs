@@ -1,14 +1,27 @@
 //! Locks and shared numbers where threads meet: under `--cfg model` those that a model checker drives.
 
 #[cfg(not(model))]
-pub(crate) use parking_lot::{Mutex, MutexGuard, RwLock};
+pub(crate) use parking_lot::{Mutex, MutexGuard, RwLock, RwLockWriteGuard};
 #[cfg(not(model))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64};
 
 #[cfg(model)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64};
 #[cfg(model)]
-pub(crate) use modelled::{Mutex, MutexGuard, RwLock};
+pub(crate) use modelled::{Mutex, MutexGuard, RwLock, RwLockWriteGuard};
+
+/// Gives the lock to whoever has waited the longest, if anybody does, rather than to whoever comes
+/// first, who is most often the one that gives it.
+#[cfg(not(model))]
+pub(crate) fn pass_on<T>(guard: RwLockWriteGuard<'_, T>) {
+    RwLockWriteGuard::unlock_fair(guard);
+}
+
+/// A model tries every order.
+#[cfg(model)]
+pub(crate) fn pass_on<T>(guard: RwLockWriteGuard<'_, T>) {
+    drop(guard);
+}
 
 #[cfg(model)]
 mod modelled {

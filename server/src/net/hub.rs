@@ -22,6 +22,11 @@ use crate::link::{Background, Outbox, Pool, ReadText};
 /// within two seconds.
 const TRIM_INTERVAL: Duration = Duration::from_millis(500);
 
+/// How many sessions are told at once of something that all of them share: half a millisecond's work.
+/// With the pause ten thousand of them are told within a quarter of a second.
+const NOTIFIED_AT_ONCE: usize = 64;
+const NOTICE_PAUSE: Duration = Duration::from_millis(1);
+
 /// What a connection obeys on this side, whatever its door.
 #[derive(Debug, Clone)]
 pub(crate) struct Bounds {
@@ -57,6 +62,8 @@ pub(crate) struct Hub {
     pub(super) presence: Presence<Alive>,
     /// Somebody worked since memory was last tidied.
     stir: Stir,
+    /// How often sessions were to be told since somebody began to tell them; 0 while nobody does.
+    notices: AtomicU64,
     /// Nobody new is accepted.
     pub(super) is_closed: AtomicBool,
     /// Tells of both.
@@ -101,6 +108,7 @@ impl Hub {
             relieving: Mutex::default(),
             presence: Presence::new(alive),
             stir: Stir::default(),
+            notices: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
             stop: Notify::new(),
             emptied: Notify::new(),
@@ -178,10 +186,33 @@ impl Hub {
         }
     }
 
-    /// Has every session look at what all of them share.
-    pub(crate) fn notify_all(&self) {
+    /// Has every session look at what all of them share: at once where there are few, or else little
+    /// by little, so that nobody's messages wait for ten thousand of them.
+    pub(crate) fn notify_all(self: &Arc<Self>) {
         let open = self.presence.all();
-        open.iter().for_each(|outbox| outbox.notify());
+        if open.len() <= NOTIFIED_AT_ONCE {
+            open.iter().for_each(|outbox| outbox.notify());
+        } else if self.notices.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.spawn(Arc::clone(self).notify_slowly());
+        } // Else whoever is at it goes round once more.
+    }
+
+    async fn notify_slowly(self: Arc<Self>) {
+        loop {
+            let asked = self.notices.load(Ordering::Acquire);
+            for some in self.presence.all().chunks(NOTIFIED_AT_ONCE) {
+                some.iter().for_each(|outbox| outbox.notify());
+                tokio::time::sleep(NOTICE_PAUSE).await;
+                if self.is_stopping() {
+                    return;
+                }
+            }
+            let (order, late) = (Ordering::AcqRel, Ordering::Acquire);
+            let ended = self.notices.compare_exchange(asked, 0, order, late);
+            if ended.is_ok() {
+                return;
+            }
+        }
     }
 
     /// Ends everything: no new connection, what is queued is sent, then all hang up. The tasks end

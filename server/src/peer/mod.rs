@@ -189,6 +189,10 @@ struct Limits {
     filter: Arc<dyn Sink>,
 }
 
+/// How many subscriptions of one that leaves are taken back at once, on a thread that has messages to
+/// look after: a millisecond's work.
+const LEFT_AT_ONCE: usize = 1024;
+
 /// Why a request was refused; nothing of it was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -420,12 +424,16 @@ impl Peer {
         self.cache.is_some()
     }
 
-    /// Takes everything back: the party is gone.
-    pub(crate) fn leave(&mut self) {
-        let subscriptions = self.party.own().take();
+    /// Takes everything back: the party is gone. Of very many subscriptions most are left to whoever
+    /// has the time; until what is returned has run, they are there, and receive nothing.
+    pub(crate) fn leave(&mut self) -> Option<impl FnOnce() + Send + use<>> {
+        let mut subscriptions = self.party.own().take();
+        let rest = subscriptions.split_off(subscriptions.len().min(LEFT_AT_ONCE));
         self.host.bus.unsubscribe_all(subscriptions.into_iter());
         self.seats = None;
         self.cache = None;
+        let host = Arc::clone(&self.host);
+        (!rest.is_empty()).then_some(move || host.bus.unsubscribe_all(rest.into_iter()))
     }
 
     /// Whether the party has a subscription of that name.

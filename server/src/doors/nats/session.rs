@@ -424,7 +424,9 @@ impl Session for TextSession {
         let lost = by_sid.map_or_else(Queued::default, |queued| *queued);
         let mut departure = Departure::of(&party, reason, end.backlog, lost);
         self.violations.settle(&party);
-        self.peer.leave();
+        if let Some(rest) = self.peer.leave() {
+            self.nats.background.run(Box::new(rest));
+        }
         // What who leaves by itself did not read is its own choice.
         if reason.is_slow_consumer() {
             departure.dropped_messages = messages;
