@@ -10,6 +10,15 @@ impl<'a> Line<'a> {
     /// What a line that the strict parser refused means.
     pub(super) fn meaning(&self) -> Result<HandOp<'a>, Mistake<'a>> {
         let is_key = |byte: &u8| matches!(byte, 0x08 | 0x1b | 0x7f);
+        // First, since the strict parser took such a line whatever else is odd about it: only what stood
+        // in the payload's place is wrong, and it goes with the line.
+        if let Some(said) = self.counted() {
+            return Err(Mistake::WrongLength {
+                subject: self.word(2),
+                said,
+                payload: b"",
+            });
+        }
         if self.text.iter().any(is_key) {
             return Err(Mistake::Key);
         }
@@ -31,6 +40,12 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// The size at the end of a publish, if there is one.
+    fn counted(&self) -> Option<usize> {
+        let is_counted = self.verb() == Verb::Publish && matches!(self.count(), 3 | 4);
+        self.last().filter(|_| is_counted).and_then(parse_size)
+    }
+
     fn publish(&self, verb: &'static str) -> Result<Quoted<'a>, Mistake<'a>> {
         if let Some(start) = self.first_quote() {
             return quoted::read(self, verb, start);
@@ -45,11 +60,6 @@ impl<'a> Line<'a> {
         let size = self.last().and_then(parse_size);
         match (count, size) {
             (2, _) => Err(self.missing(verb, 3, "size, or a text in quotes")),
-            (3 | 4, Some(said)) => Err(Mistake::WrongLength {
-                subject: self.word(2),
-                said,
-                payload: b"",
-            }),
             (3 | 4, _) => Err(self.no_size(verb, count)),
             (_, Some(_)) => Err(self.too_many(verb, 5)),
             (_, None) => Err(self.no_size(verb, 3)),

@@ -211,6 +211,14 @@ fn a_payload_of_the_wrong_length_ends_with_its_line() {
         &["a: hi\nworld not 4", "Ping"],
     );
     check("PUB a 0\nhi\n", &["a: hi not 0"]);
+    check(
+        "PUB a.\x1b 2\nhello\nPING\n",
+        &["a.\x1b: hello not 2", "Ping"],
+    );
+    for odd in ["\"open", "\"b\"c"] {
+        let typed = format!("PUB a {odd} 1\nhello\nPING\n");
+        check(&typed, &["a: hello not 1", "Ping"]);
+    }
     check("PUB a 2\nhi!", &["more"]);
     check("PUB a 5\nhi\n", &["3 of 5"]);
     check("PUB a 5\n", &["0 of 5"]);
@@ -241,6 +249,7 @@ fn what_is_no_verb_is_told_apart() {
     check("привет\n", &["no verb привет|"]);
     check("\x1b[A\n", &["Key"]);
     check("SU\x7fB a 1\n", &["Key"]);
+    check("PUB a\x7f b\n", &["Key"]);
     check("GET / HTTP/1.1\r\n", &["Http"]);
     check("\x16\x03\x01", &["Tls"]);
     check("\x16", &["more"]);
